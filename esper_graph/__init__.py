@@ -1,0 +1,1 @@
+"""Git for neural-network architectures, on Neo4j."""

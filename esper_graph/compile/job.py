@@ -1,0 +1,92 @@
+"""What the compiler is asked for, and what it answers: plain values, without torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from esper_graph.ir.blueprint import BlueprintIR
+
+Mode = Literal["infer", "train"]
+MODES: tuple[str, ...] = ("infer", "train")
+BACKEND = "torchscript"
+PROFILE = "portable"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class CompileJob:
+    """One blueprint to compile.
+
+    Attributes:
+        blueprint: What to compile; it must be valid.
+        mode: `train` keeps dropout, noise and probes and can be differentiated; `infer` leaves out everything
+            that only training needs, and its parameters take no gradients.
+        seed: What the initial weights are drawn with.
+        precision: Number format of the whole kernel.
+        origins: For nodes by id, the name that their initial weights are drawn by: the uid of the node that
+            introduced them, so that a child's unchanged layers start like its parent's. Default: the node's id.
+    """
+
+    blueprint: BlueprintIR
+    mode: Mode = "infer"
+    seed: int = 0
+    precision: str = "fp32"
+    origins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What became of one hint or requirement of a blueprint.
+
+    Attributes:
+        node: The node that gives it, or None for one of the blueprint.
+        name: `parallelism`, `compute_intensity` and so on.
+        outcome: `honoured`, `emulated` or `not honoured`.
+        reason: Why, in a sentence.
+    """
+
+    node: str | None
+    name: str
+    value: Any
+    outcome: Literal["honoured", "emulated", "not honoured"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompileResult:
+    """A compiled kernel and the facts that its record needs.
+
+    Attributes:
+        data: The bytes of the kernel; equal for equal jobs, torch versions and esper_graph versions.
+        digest: SHA-256 of the bytes.
+        fingerprint: Of the blueprint.
+        content_digest: Of the blueprint.
+        passes: What the blueprint went through, each as `name@version`.
+        parameters: Trainable numbers in the kernel.
+        hints: Every hint that is not the default, and what became of it.
+        warnings: What the user of the kernel should know.
+        compile_ms: Time of the whole compilation.
+    """
+
+    data: bytes = field(repr=False)
+    digest: str
+    fingerprint: str
+    content_digest: str
+    mode: Mode
+    backend: str
+    profile: str
+    precision: str
+    passes: tuple[str, ...]
+    seed: int
+    torch_version: str
+    esper_graph_version: str
+    parameters: int
+    hints: tuple[Hint, ...] = ()
+    warnings: tuple[str, ...] = ()
+    compile_ms: float = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the bytes."""
+        return len(self.data)

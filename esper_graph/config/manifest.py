@@ -1,0 +1,329 @@
+"""What one registry allows and how it speaks of tags, devices and metrics: `manifest.yaml`, read strictly.
+
+The table `OPS` is the truth about ops; a manifest may only narrow it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar, cast
+
+from esper_graph.config.shipped import shipped
+from esper_graph.errors import ConfigError, close_names, suggestion
+
+Direction = Literal["lower", "higher"]
+FORMAT_VERSION = "1.0"
+_Entry = TypeVar("_Entry", "Category", "Device", "Metric")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the registry is meant to run on.
+
+    Attributes:
+        storage_backend: `neo4j` or `embedded`.
+        index_type: Always `native`: the database's own indexes.
+    """
+
+    storage_backend: str
+    index_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A shelf of blueprints; one of its tags puts a blueprint on it."""
+
+    name: str
+    description: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Limits that every blueprint must keep unless a call raises them.
+
+    Attributes:
+        max_nodes: Nodes of one blueprint.
+        max_edges: Edges of one blueprint.
+        max_depth: Ops on the longest path.
+        allowed_op_types: The only op types allowed, or None for all that `OPS` has.
+    """
+
+    max_nodes: int
+    max_edges: int
+    max_depth: int
+    allowed_op_types: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A kind of machine that measurements are taken on."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """Something that is measured.
+
+    Attributes:
+        direction: Whether `lower` or `higher` values are better.
+        unit: Unit of the values, or None for a bare number.
+    """
+
+    name: str
+    description: str
+    direction: Direction
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmarks:
+    """The devices and metrics that measurements may name."""
+
+    devices: tuple[Device, ...]
+    metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The rules of one registry.
+
+    Attributes:
+        reference_binding: Sizes of the named symbols at which stored costs are computed.
+    """
+
+    version: str
+    name: str
+    description: str
+    registry: Registry
+    categories: tuple[Category, ...]
+    validation: Validation
+    benchmarks: Benchmarks
+    reference_binding: Mapping[str, int]
+
+    def categories_of(self, tags: Iterable[str]) -> tuple[str, ...]:
+        """List the categories that these tags lead to, in the order of the manifest.
+
+        Example:
+            >>> load_manifest().categories_of(["mobile", "vision"])
+            ('efficiency', 'specialized')
+        """
+        present = set(tags)
+        return tuple(category.name for category in self.categories if present.intersection(category.tags))
+
+    def metric(self, name: str) -> Metric:
+        """Return the metric of this name.
+
+        Raises:
+            ConfigError: The manifest has no such metric.
+        """
+        return _named(self.benchmarks.metrics, name, "metric")
+
+    def device(self, name: str) -> Device:
+        """Return the device of this name.
+
+        Raises:
+            ConfigError: The manifest has no such device.
+        """
+        return _named(self.benchmarks.devices, name, "device")
+
+
+def load_manifest(path: Path | None = None) -> Manifest:
+    """Read a manifest; None reads the shipped one.
+
+    Raises:
+        ConfigError: The file cannot be read, or something in it is unknown, missing, doubled or ill-typed.
+    """
+    source = shipped("manifest.yaml") if path is None else path
+    try:
+        text = source.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the manifest `{source}` cannot be read: {error}",
+            hint="ESPER_GRAPH_MANIFEST names the file; unset it to use the shipped one",
+        ) from None
+    return _manifest(_Section(_parse(text, str(source)), str(source), "$"))
+
+
+def _named(entries: Iterable[_Entry], name: str, what: str) -> _Entry:
+    known = {entry.name: entry for entry in entries}
+    if name in known:
+        return known[name]
+    raise ConfigError(
+        f"the manifest has no {what} `{name}`",
+        hint=suggestion(close_names(name, known)) or f"it has {', '.join(known)}",
+    )
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _manifest(top: "_Section") -> Manifest:
+    registry, validation, benchmarks = (top.section(key) for key in ("registry", "validation", "benchmarks"))
+    manifest = Manifest(
+        version=top.choice("version", (FORMAT_VERSION,)),
+        name=top.text("name"),
+        description=top.text("description"),
+        registry=Registry(
+            storage_backend=registry.choice("storage_backend", ("neo4j", "embedded")),
+            index_type=registry.choice("index_type", ("native",)),
+        ),
+        categories=top.entries(
+            "categories",
+            lambda entry: Category(entry.text("name"), entry.text("description"), entry.texts("tags")),
+        ),
+        validation=Validation(
+            max_nodes=validation.count("max_nodes"),
+            max_edges=validation.count("max_edges"),
+            max_depth=validation.count("max_depth"),
+            allowed_op_types=validation.optional_texts("allowed_op_types"),
+        ),
+        benchmarks=Benchmarks(
+            devices=benchmarks.entries(
+                "devices", lambda entry: Device(entry.text("name"), entry.text("description"))
+            ),
+            metrics=benchmarks.entries(
+                "metrics",
+                lambda entry: Metric(
+                    entry.text("name"),
+                    entry.text("description"),
+                    cast(Direction, entry.choice("direction", ("lower", "higher"))),
+                    entry.optional_text("unit"),
+                ),
+            ),
+        ),
+        reference_binding=top.section("reference_binding").counts(),
+    )
+    for section in (top, registry, validation, benchmarks):
+        section.refuse_the_rest()
+    return manifest
+
+
+class _Section:
+    """One mapping of the file: hands out typed values and knows which keys nobody asked for."""
+
+    def __init__(self, value: object, source: str, path: str) -> None:
+        self._source = source
+        self._path = path
+        if not isinstance(value, Mapping):
+            raise self._wrong(path, "a mapping", value)
+        self._values = cast(Mapping[object, object], value)
+        self._asked: set[str] = set()
+
+    def text(self, key: str) -> str:
+        value = self._take(key)
+        if not isinstance(value, str) or not value:
+            raise self._wrong(f"{self._path}.{key}", "a text", value)
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        return self.text(key) if key in self._values else None
+
+    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self._take(key)
+        if value not in allowed:
+            raise self._wrong(f"{self._path}.{key}", " or ".join(f"`{name}`" for name in allowed), value)
+        return cast(str, value)
+
+    def count(self, key: str) -> int:
+        return self._positive(f"{self._path}.{key}", self._take(key))
+
+    def counts(self) -> Mapping[str, int]:
+        return MappingProxyType(
+            {str(key): self._positive(f"{self._path}.{key}", value) for key, value in self._values.items()}
+        )
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        path, found = f"{self._path}.{key}", self._list(key)
+        for index, item in enumerate(found):
+            if not isinstance(item, str) or not item:
+                raise self._wrong(f"{path}[{index}]", "a text", item)
+        texts = cast(list[str], found)
+        self._refuse_doubles(path, texts)
+        return tuple(texts)
+
+    def optional_texts(self, key: str) -> tuple[str, ...] | None:
+        if self._take(key) is None:
+            return None
+        return self.texts(key)
+
+    def section(self, key: str) -> "_Section":
+        return _Section(self._take(key), self._source, f"{self._path}.{key}")
+
+    def entries(self, key: str, read: "Callable[[_Section], _Entry]") -> tuple[_Entry, ...]:
+        path = f"{self._path}.{key}"
+        sections = [
+            _Section(item, self._source, f"{path}[{index}]") for index, item in enumerate(self._list(key))
+        ]
+        entries = tuple(read(section) for section in sections)
+        for section in sections:
+            section.refuse_the_rest()
+        self._refuse_doubles(path, [entry.name for entry in entries])
+        return entries
+
+    def refuse_the_rest(self) -> None:
+        for key in self._values:
+            if key not in self._asked:
+                raise ConfigError(
+                    f"the manifest has an unknown key `{key}`",
+                    where=[f"{self._source}  {self._path}"],
+                    hint=suggestion(close_names(str(key), self._asked))
+                    or f"known: {', '.join(sorted(self._asked))}",
+                )
+
+    def _take(self, key: str) -> object:
+        self._asked.add(key)
+        if key not in self._values:
+            unknown = [str(other) for other in self._values]
+            raise ConfigError(
+                f"the manifest lacks `{key}`",
+                where=[f"{self._source}  {self._path}"],
+                hint=suggestion(close_names(key, unknown)),
+            )
+        return self._values[key]
+
+    def _list(self, key: str) -> list[Any]:
+        value = self._take(key)
+        if not isinstance(value, list):
+            raise self._wrong(f"{self._path}.{key}", "a list", value)
+        return cast(list[Any], value)
+
+    def _positive(self, path: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self._wrong(path, "a whole number from 1 on", value)
+        return value
+
+    def _refuse_doubles(self, path: str, names: list[str]) -> None:
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"the manifest names `{name}` twice", where=[f"{self._source}  {path}"])
+
+    def _wrong(self, path: str, wanted: str, value: object) -> ConfigError:
+        return ConfigError(
+            f"the manifest has `{value}` where {wanted} must be", where=[f"{self._source}  {path}"]
+        )
+
+
+def _parse(text: str, source: str) -> object:
+    import yaml
+
+    class StrictLoader(yaml.SafeLoader):
+        """YAML itself forbids a key that stands twice in one mapping; PyYAML keeps the last."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+            keys = [key.value for key, _ in node.value]
+            for key in keys:
+                if keys.count(key) > 1:
+                    raise ConfigError(
+                        f"the manifest has the key `{key}` twice",
+                        where=[f"{source}  line {node.start_mark.line + 1}"],
+                    )
+            return super().construct_mapping(node, deep)
+
+    try:
+        return yaml.load(text, StrictLoader)  # noqa: S506, a SafeLoader that refuses more
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the manifest `{source}` is not YAML: {error}") from None

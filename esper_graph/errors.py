@@ -1,0 +1,363 @@
+"""Every error esper_graph raises on purpose.
+
+    EsperGraphError
+    ├── BlueprintError (ValueError)        the blueprint itself is wrong; `.problems` lists everything found
+    │   ├── UnknownOpError                 an op type that is not in `OPS`, or that the manifest does not allow
+    │   ├── BadAttributeError              an attribute is missing, unknown, ill-typed or out of range
+    │   ├── DanglingEdgeError              an edge names a node or port that does not exist, or a port is fed wrongly
+    │   ├── GraphCycleError                the edges form a cycle; `.path` walks it in order
+    │   ├── ShapeMismatchError             shapes or dtypes do not fit
+    │   ├── LimitExceededError             more nodes, edges, depth or work than allowed
+    │   └── FormatError                    a document or value that cannot be read as a blueprint
+    ├── LineageError
+    │   ├── LineageCycleError              a derivation would make a blueprint its own ancestor; `.path` shows how
+    │   └── UnknownParentError (ValueError)
+    ├── StoreError
+    │   ├── BlueprintNotFoundError (LookupError)
+    │   ├── IdTakenError                   the id already names another structure
+    │   ├── QueryError                     a query name or its parameters are wrong, or the engine refused it
+    │   ├── StoreUnavailableError          no engine answers
+    │   ├── SchemaVersionError             the database was written by another version, or holds foreign data
+    │   └── IntegrityError                 what is stored is no longer what was registered
+    ├── CompileError
+    │   ├── LoweringError                  an op, attribute or precision the compiler cannot express
+    │   └── KernelError
+    │       ├── KernelBytesMissingError    the record exists, its bytes are not here
+    │       └── UntrustedKernelError       the bytes are not the recorded ones
+    ├── EvolutionError                     an edit that cannot be applied
+    └── ConfigError                        a setting, a manifest or the installation
+
+`str(error)` is the whole message for a person: what is wrong, where, and after a blank line a hint.
+The facts it was composed from are attributes. `exit_code` is what the command line returns.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import ClassVar
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+def close_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """List up to three known names that look like `name`, best first."""
+    return tuple(get_close_matches(name, list(known), n=3, cutoff=0.6))
+
+
+def suggestion(close: Sequence[str]) -> str | None:
+    """Phrase close names as a hint, or None where there are none."""
+    return f"did you mean {' or '.join(f'`{name}`' for name in close)}?" if close else None
+
+
+class EsperGraphError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        message: One sentence that says what is wrong, with both values.
+        where: Lines that say where, outermost first.
+        hint: What to do next, or None.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, where: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = tuple(where)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = "\n".join([self.message, *(f"  {line}" for line in self.where)])
+        return f"{text}\n\nhint: {self.hint}" if self.hint else text
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a blueprint, as data.
+
+    Attributes:
+        kind: Key of the error class that stands for it, such as `shape_mismatch`.
+        message: One sentence that says what is wrong, with both values.
+        where: The node, edge or JSON path concerned, such as "node `fc2`" or "$.nodes[3].id".
+        hint: What to do next, or None.
+        facts: The values that the message was composed from.
+    """
+
+    kind: str
+    message: str
+    where: str = ""
+    hint: str | None = None
+    facts: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.where})" if self.where else self.message
+
+
+class BlueprintError(EsperGraphError, ValueError):
+    """A blueprint is wrong.
+
+    Attributes:
+        problems: Everything that was found, most basic first; never empty.
+        blueprint_id: The blueprint concerned, or None where it could not be read.
+    """
+
+    exit_code = 4
+    kind: ClassVar[str] = "blueprint"
+    _SHOWN: ClassVar[int] = 20
+
+    def __init__(self, *problems: Problem, blueprint_id: str | None = None) -> None:
+        first, *others = problems
+        shown = [first.where] if first.where else []
+        if blueprint_id:
+            shown.insert(0, f"blueprint `{blueprint_id}`")
+        shown += [f"also: {problem}" for problem in others[: self._SHOWN]]
+        if len(others) > self._SHOWN:
+            shown.append(f"and {len(others) - self._SHOWN} more")
+        super().__init__(first.message, where=shown, hint=first.hint)
+        self.problems = problems
+        self.blueprint_id = blueprint_id
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """The values behind the first problem."""
+        return self.problems[0].facts
+
+    @staticmethod
+    def of(problems: Sequence[Problem], blueprint_id: str | None = None) -> "BlueprintError":
+        """Make the error of the first problem's class, carrying all of them."""
+        error = _BLUEPRINT_ERRORS[problems[0].kind]
+        return error(*problems, blueprint_id=blueprint_id)
+
+
+class UnknownOpError(BlueprintError):
+    """An op type is not in the `OPS` table, or the manifest does not allow it."""
+
+    kind = "unknown_op"
+
+
+class BadAttributeError(BlueprintError):
+    """An attribute is missing, unknown, of the wrong type, or out of range."""
+
+    kind = "bad_attribute"
+
+
+class DanglingEdgeError(BlueprintError):
+    """An edge names a node or port that does not exist, or a port is fed too often or not at all."""
+
+    kind = "dangling_edge"
+
+
+class GraphCycleError(BlueprintError):
+    """The edges of a blueprint form a cycle."""
+
+    kind = "graph_cycle"
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Node ids along the cycle, first one repeated at the end."""
+        path = self.facts["path"]
+        assert isinstance(path, tuple)
+        return path
+
+
+class ShapeMismatchError(BlueprintError):
+    """Shapes or dtypes do not fit together."""
+
+    kind = "shape_mismatch"
+
+
+class LimitExceededError(BlueprintError):
+    """A blueprint is larger, deeper or more symmetric than allowed."""
+
+    kind = "limit_exceeded"
+
+
+class FormatError(BlueprintError):
+    """A document or a value cannot be read as a blueprint."""
+
+    kind = "format"
+
+
+_BLUEPRINT_ERRORS: Mapping[str, type[BlueprintError]] = {
+    error.kind: error
+    for error in (
+        UnknownOpError,
+        BadAttributeError,
+        DanglingEdgeError,
+        GraphCycleError,
+        ShapeMismatchError,
+        LimitExceededError,
+        FormatError,
+    )
+}
+
+
+class LineageError(EsperGraphError):
+    """A statement about ancestry cannot be accepted."""
+
+
+class LineageCycleError(LineageError):
+    """A derivation would make a blueprint its own ancestor.
+
+    Attributes:
+        path: Blueprint ids along the cycle that would close, first one repeated at the end.
+    """
+
+    exit_code = 6
+
+    def __init__(self, child: str, parent: str, path: Sequence[str]) -> None:
+        self.child = child
+        self.parent = parent
+        self.path = tuple(path)
+        super().__init__(
+            f"`{child}` cannot derive from `{parent}`: that would close a cycle",
+            where=[f"path  {' -> '.join(self.path)}"],
+            hint="derivations point from a newer blueprint to an older one; see "
+            f"`esper-graph lineage path {parent} {child}`",
+        )
+
+
+class UnknownParentError(LineageError, ValueError):
+    """A derivation names a parent that this store does not hold."""
+
+    exit_code = 3
+
+    def __init__(self, parent: str, *, child: str | None = None, close: Sequence[str] = ()) -> None:
+        self.parent = parent
+        self.child = child
+        super().__init__(
+            f"parent `{parent}` is not in this store",
+            where=[f"child  {child}"] if child else (),
+            hint=suggestion(close)
+            or "register the parent first, or pass `--external-parent` to keep it as a name only",
+        )
+
+
+class StoreError(EsperGraphError):
+    """The store could not do what was asked."""
+
+
+class BlueprintNotFoundError(StoreError, LookupError):
+    """No blueprint or alias has this id."""
+
+    exit_code = 3
+
+    def __init__(self, blueprint_id: str, *, close: Sequence[str] = ()) -> None:
+        self.blueprint_id = blueprint_id
+        self.close = tuple(close)
+        super().__init__(
+            f"no blueprint has the id `{blueprint_id}`",
+            hint=suggestion(close) or "list what is there with `esper-graph blueprint list`",
+        )
+
+
+class IdTakenError(StoreError):
+    """The id already names a blueprint of another structure.
+
+    Attributes:
+        held: Fingerprint of the blueprint that has the id.
+        offered: Fingerprint of the one that asked for it.
+    """
+
+    exit_code = 6
+
+    def __init__(self, blueprint_id: str, *, held: str, offered: str) -> None:
+        self.blueprint_id = blueprint_id
+        self.held = held
+        self.offered = offered
+        super().__init__(
+            f"the id `{blueprint_id}` is taken by another structure",
+            where=[f"held     {held}", f"offered  {offered}"],
+            hint="registered content never changes: choose another id, or leave it empty to have one made",
+        )
+
+
+class QueryError(StoreError):
+    """A query, its parameters or its result is not as declared."""
+
+
+class StoreUnavailableError(StoreError):
+    """No engine answers at the configured place."""
+
+    exit_code = 5
+
+
+class SchemaVersionError(StoreError):
+    """The database was written by another version, or holds foreign data."""
+
+
+class IntegrityError(StoreError):
+    """What is stored is no longer what was registered.
+
+    Attributes:
+        blueprint_id: The damaged blueprint.
+        recorded: Digest written at registration.
+        found: Digest of what is there now, or None where it cannot be read.
+    """
+
+    def __init__(self, blueprint_id: str, message: str, *, recorded: str, found: str | None = None) -> None:
+        self.blueprint_id = blueprint_id
+        self.recorded = recorded
+        self.found = found
+        where = [f"recorded  {recorded}"] + ([f"found     {found}"] if found else [])
+        super().__init__(
+            f"blueprint `{blueprint_id}` was changed after registration: {message}",
+            where=where,
+            hint="`esper-graph store doctor` names all damage; restore from a backup or an export",
+        )
+
+
+class CompileError(EsperGraphError):
+    """A blueprint could not be compiled."""
+
+
+class LoweringError(CompileError):
+    """The compiler has no way to express an op, attribute or precision."""
+
+
+class KernelError(CompileError):
+    """A kernel cannot be stored, found or used."""
+
+
+class KernelBytesMissingError(KernelError):
+    """A kernel is recorded, but its bytes are not where this machine keeps kernels."""
+
+    exit_code = 3
+
+    def __init__(self, digest: str, place: str) -> None:
+        self.digest = digest
+        self.place = place
+        super().__init__(
+            f"the bytes of kernel `{digest}` are not here",
+            where=[f"looked in  {place}"],
+            hint="set ESPER_GRAPH_KERNELS to where they are, or compile again: the bytes are reproducible",
+        )
+
+
+class UntrustedKernelError(KernelError):
+    """The bytes of a kernel are not the recorded ones; they were not loaded.
+
+    Attributes:
+        digest: SHA-256 in the record.
+        found: SHA-256 of the bytes.
+    """
+
+    def __init__(self, digest: str, found: str, place: str) -> None:
+        self.digest = digest
+        self.found = found
+        super().__init__(
+            f"kernel `{digest}` does not have the recorded bytes and was not loaded",
+            where=[f"file   {place}", f"found  {found}"],
+            hint="remove the file and compile again",
+        )
+
+
+class EvolutionError(EsperGraphError):
+    """An edit cannot be applied to this blueprint."""
+
+
+class ConfigError(EsperGraphError):
+    """A setting, the manifest or the installation is wrong."""
+
+    exit_code = 2

@@ -1,0 +1,1 @@
+"""What a blueprint is: immutable values and pure functions on them."""

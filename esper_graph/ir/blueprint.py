@@ -1,0 +1,377 @@
+"""A blueprint: the architecture of a neural network as an immutable graph of operations."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PlainValidator
+
+from esper_graph.errors import BlueprintError, FormatError, Problem
+from esper_graph.ir.graph import Graph
+from esper_graph.ir.normalise import normalise
+from esper_graph.ir.shapes import Inference, infer
+from esper_graph.ir.specs import (
+    DERIVATION_KINDS,
+    EMPTY,
+    ID_PATTERN,
+    MAX_ID,
+    MAX_INTEGER,
+    Derivation,
+    EdgeSpec,
+    FrozenAttributes,
+    FrozenDict,
+    Name,
+    NodeSpec,
+    Tag,
+    Text,
+    Value,
+    as_tuple,
+    freeze,
+    unique,
+)
+
+if TYPE_CHECKING:
+    from esper_graph.ir.cost import Costs
+
+LIMITS = ("max_nodes", "max_edges", "max_depth")
+
+
+def _moment(value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise ValueError("a point in time is a datetime")
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+def _sorted_names(value: object) -> object:
+    if isinstance(value, list | tuple | set | frozenset) and all(isinstance(name, str) for name in value):  # pyright: ignore[reportUnknownVariableType]
+        return unique(value)  # pyright: ignore[reportUnknownArgumentType]
+    return value
+
+
+def _limits(value: object) -> FrozenDict:
+    if not isinstance(value, Mapping):
+        raise ValueError("limits are a mapping from names to numbers")
+    limits: FrozenDict = freeze(value)
+    for name, number in limits.items():
+        if name not in LIMITS:
+            raise ValueError(f"`{name}` is not a limit; the limits are {', '.join(LIMITS)}")
+        if type(number) is not int or number < 1:
+            raise ValueError(f"the limit `{name}` is a whole number from 1 on, not {number!r}")
+    return limits
+
+
+class BlueprintIR(Value):
+    """The architecture of a neural network as a graph of operations.
+
+    Ports of edges, and the `index` of inputs and outputs, may be left out; they are filled in from the
+    listing order. Transforms on edges become nodes. Afterwards there is one way to read the value.
+    `parent_id` and `mutation_type` are accepted as the short form of one derivation.
+
+    Attributes:
+        id: Name in the store; empty until it is registered, when one is made.
+        name: Name for people.
+        version: Generation counter: 1 for roots.
+        nodes: The operations, in listing order.
+        edges: The tensors between them, in listing order.
+        tags: Words to find it by, sorted.
+        author: Who made it.
+        created_at: When, by the author's clock.
+        description: What it is for.
+        derivations: What it came from; several for a crossover.
+        estimated_flops: Checked against the computed value at registration, like the two after it.
+        min_compute_capability: CUDA compute capability that deployment needs.
+        requires_features: Hardware features that deployment needs, sorted.
+        limits: Limits that a call raised for it: `max_nodes`, `max_edges`, `max_depth`.
+
+    Raises:
+        FormatError: A field is missing, unknown, or not of its type.
+
+    Example:
+        >>> mlp = BlueprintIR(
+        ...     id="mlp",
+        ...     name="MLP",
+        ...     nodes=[
+        ...         NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 784]}),
+        ...         NodeSpec(id="fc", op_type="linear", attributes={"in_features": 784, "out_features": 10}),
+        ...         NodeSpec(id="output", op_type="output"),
+        ...     ],
+        ...     edges=[
+        ...         EdgeSpec(id="e1", source="input", target="fc"),
+        ...         EdgeSpec(id="e2", source="fc", target="output"),
+        ...     ],
+        ... )
+        >>> mlp.validate(), mlp.cost().parameters
+        (True, 7850)
+    """
+
+    id: Annotated[str, Field(pattern=f"^({ID_PATTERN})?$", max_length=MAX_ID)] = ""
+    name: Name
+    version: Annotated[int, Field(ge=1, le=MAX_INTEGER)] = 1
+    nodes: Annotated[tuple[NodeSpec, ...], BeforeValidator(as_tuple)]
+    edges: Annotated[tuple[EdgeSpec, ...], BeforeValidator(as_tuple)]
+    tags: Annotated[tuple[Tag, ...], BeforeValidator(_sorted_names), Field(max_length=100)] = ()
+    author: Name = "system"
+    created_at: Annotated[datetime, PlainValidator(_moment)] = Field(default_factory=lambda: datetime.now(UTC))
+    description: Text = ""
+    derivations: Annotated[tuple[Derivation, ...], BeforeValidator(as_tuple)] = ()
+    estimated_flops: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    estimated_parameters: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
+    estimated_memory_mb: Annotated[float, Field(ge=0)] | None = None
+    min_compute_capability: Annotated[float, Field(ge=0)] | None = None
+    requires_features: Annotated[tuple[Tag, ...], BeforeValidator(_sorted_names)] = ()
+    limits: Annotated[FrozenDict, PlainValidator(_limits)] = EMPTY
+
+    def __init__(self, **fields: Any) -> None:
+        nodes, edges = fields.get("nodes"), fields.get("edges")
+        if _all_are(nodes, NodeSpec) and _all_are(edges, EdgeSpec):
+            fields["nodes"], fields["edges"] = normalise(nodes, edges)
+        if "parent_id" in fields or "mutation_type" in fields:
+            fields["derivations"] = _derivations(fields)
+        super().__init__(**fields)
+
+    @property
+    def parent_id(self) -> str | None:
+        """The first parent, or None."""
+        return self.derivations[0].parent_id if self.derivations else None
+
+    @property
+    def mutation_type(self) -> str | None:
+        """How it came from the first parent: free text, else the kind of the derivation; None for roots."""
+        if not self.derivations:
+            return None
+        return self.derivations[0].mutation_type or self.derivations[0].kind
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """All parents, each once, in the order of the derivations."""
+        return tuple(dict.fromkeys(derivation.parent_id for derivation in self.derivations))
+
+    # ---------------------------------------------------------------- what follows from the content
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The nodes and edges as index arrays."""
+        return Graph(self.nodes, self.edges)
+
+    @cached_property
+    def inference(self) -> Inference:
+        """The types of all values."""
+        return infer(self.graph)
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong with it, under the shipped manifest's limits and its own raised ones."""
+        from esper_graph.ir.check import check
+
+        return tuple(check(self))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The structure, as `f1:` and 64 hexadecimal digits: equal exactly when isomorphic.
+
+        Raises:
+            BlueprintError: The structure is not valid.
+            LimitExceededError: It is too symmetric to be told apart with certainty.
+        """
+        from esper_graph.ir.fingerprint import fingerprint
+
+        return fingerprint(self)
+
+    @cached_property
+    def content_digest(self) -> str:
+        """SHA-256 of name, version, nodes and edges as they are written."""
+        from esper_graph.ir.codec import content_digest
+
+        return content_digest(self)
+
+    def cost(self, binding: Mapping[str, int] | None = None) -> "Costs":
+        """Compute parameters, multiply-adds and memory, per node and in total.
+
+        Args:
+            binding: Sizes for its symbols; those not named keep the shipped manifest's reference sizes.
+
+        Raises:
+            BlueprintError: The blueprint is not valid.
+        """
+        from esper_graph.ir.cost import costs
+
+        return costs(self, binding)
+
+    def validate(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Check everything that can be checked without running it.
+
+        Returns:
+            True.
+
+        Raises:
+            BlueprintError: Of the class of the first problem, carrying all of them.
+        """
+        if self.problems:
+            raise BlueprintError.of(self.problems, self.id or self.name)
+        return True
+
+    def optimize(self) -> Self:
+        """Rewrite it into a smaller blueprint with the same results; itself when there is nothing to do."""
+        from esper_graph.ir.passes import optimize
+
+        return optimize(self)
+
+    def estimate_performance(self) -> dict[str, float]:
+        """Estimate the cost of one call at the reference sizes.
+
+        Returns:
+            `flops` (two for each multiply-add), `macs`, `parameters`, `memory_mb` (weights and the largest
+            set of activations alive at once), `compute_intensity` (FLOPs a byte).
+        """
+        total = self.cost()
+        return {
+            "flops": total.flops,
+            "macs": total.macs,
+            "parameters": total.parameters,
+            "memory_mb": total.memory_mb,
+            "compute_intensity": total.flops / max(total.memory_mb * 1e6, 1.0),
+        }
+
+    def changed(self, **changes: Any) -> Self:
+        """Return a copy with other metadata; what follows from nodes and edges is kept, not computed again.
+
+        For fields other than `nodes` and `edges`; they are checked like those of a new value.
+        """
+        copy = self.replace(**changes)
+        structural = ("graph", "inference", "problems", "fingerprint")
+        for name in structural:
+            if name in self.__dict__ and not (name == "problems" and "limits" in changes):
+                copy.__dict__[name] = self.__dict__[name]
+        return copy
+
+    def node(self, node_id: str) -> NodeSpec:
+        """Return the node of this id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return self.nodes[self.graph.position[node_id]]
+
+    # ---------------------------------------------------------------- as data
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that `from_dict` reads back."""
+        from esper_graph.ir.codec import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "BlueprintIR":
+        """Read plain data strictly.
+
+        Raises:
+            FormatError: Something is missing, unknown or ill-typed; each problem has its JSON path.
+        """
+        from esper_graph.ir.codec import from_dict
+
+        return from_dict(data)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return the document that `from_json` reads back."""
+        from esper_graph.ir.codec import to_json
+
+        return to_json(self, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "BlueprintIR":
+        """Read a JSON document strictly.
+
+        Raises:
+            FormatError: It is not JSON, has a key twice or a number that is not finite, or is no blueprint.
+        """
+        from esper_graph.ir.codec import from_json
+
+        return from_json(text)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        fields = type(self).model_fields
+        return {**state, "__dict__": {name: value for name, value in state["__dict__"].items() if name in fields}}
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id or 'not registered'}: {len(self.nodes)} nodes, {len(self.edges)} edges)"
+
+    def __repr__(self) -> str:
+        return f"<BlueprintIR {self}>"
+
+    def _repr_svg_(self) -> str:
+        from esper_graph.ir.draw import svg
+
+        return svg(self)
+
+
+class BlueprintMetadata(Value):
+    """What the registry knows about a blueprint besides its content; computed when it is asked for.
+
+    Attributes:
+        blueprint_id: The blueprint.
+        benchmarks: Newest value of each metric, by device: `{"cpu": {"latency_ms": 1.2}}`.
+        validation_passed: Whether the last check and the last kernel validation passed.
+        validation_errors: What they found.
+        safety_score: Share of kernel validation checks passed, 0 to 1; None without any.
+        deployment_count: Deployments of its kernels.
+        success_rate: Kept among finished deployments, 0 to 1; None without any.
+        average_improvement: Mean of after minus before of the main metric; None without reports.
+        similar_blueprints: Ids of similar blueprints, most similar first.
+        derived_blueprints: Ids of its children.
+        training_metrics: What was reported for its kernels and deployments, by source.
+        hyperparameters: The same for hyperparameters.
+        registered_at: By the store's clock.
+    """
+
+    blueprint_id: str
+    benchmarks: FrozenAttributes = EMPTY
+    validation_passed: bool = True
+    validation_errors: tuple[str, ...] = ()
+    safety_score: float | None = None
+    deployment_count: int = 0
+    success_rate: float | None = None
+    average_improvement: float | None = None
+    similar_blueprints: tuple[str, ...] = ()
+    derived_blueprints: tuple[str, ...] = ()
+    training_metrics: FrozenAttributes = EMPTY
+    hyperparameters: FrozenAttributes = EMPTY
+    status: str = "registered"
+    generation: int = 0
+    registered_at: datetime | None = None
+
+
+def _all_are(items: object, kind: type[Value]) -> bool:
+    return isinstance(items, list | tuple) and all(isinstance(item, kind) for item in items)  # pyright: ignore[reportUnknownVariableType]
+
+
+def _derivations(fields: dict[str, Any]) -> Sequence[Derivation]:
+    """Make one derivation of `parent_id` and `mutation_type`, which may also repeat the first one given."""
+    parent_id, mutation_type = fields.pop("parent_id", None), fields.pop("mutation_type", None)
+    given: Sequence[Derivation] = tuple(fields.get("derivations") or ())
+    if parent_id is None:
+        if mutation_type is not None and not given:
+            raise FormatError(
+                Problem(
+                    "format",
+                    f"`mutation_type` is {mutation_type!r}, but there is no `parent_id`",
+                    "BlueprintIR.mutation_type",
+                    "name the parent, or leave both out",
+                )
+            )
+        return given
+    if not given:
+        kind = mutation_type if mutation_type in DERIVATION_KINDS else "mutation"
+        text = None if mutation_type == kind else mutation_type
+        return (Derivation(parent_id=parent_id, kind=kind, mutation_type=text),)
+    if parent_id != given[0].parent_id:
+        raise FormatError(
+            Problem(
+                "format",
+                f"`parent_id` is {parent_id!r}, but the first derivation names {given[0].parent_id!r}",
+                "BlueprintIR.parent_id",
+                "leave `parent_id` out: it follows from the derivations",
+            )
+        )
+    return given

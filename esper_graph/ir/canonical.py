@@ -1,0 +1,216 @@
+"""Put a labelled directed multigraph into its canonical form: the same bytes exactly when isomorphic.
+
+The vertices are brought into an order that does not depend on how they were numbered. It is found in stages;
+each works only on what the stage before left undecided, and sorts integers that every isomorphic graph would
+yield too. Nothing is hashed, so nothing can collide.
+
+1. *Rank forwards.* A label becomes its place among the sorted labels. The vertices of an acyclic graph are
+   ranked level by level (a level holds what longest paths of one length lead to), by label and then by the
+   ranks and arc labels that arrive. Vertices that are still alike share a rank: they form a *cell*.
+2. *Split backwards.* From the last cell to the first, vertices that are alike are split by the ranks and arc
+   labels that leave. Nearly every network is decided here.
+3. *Refine* (`canonical_refine`). What was split splits others in turn, both ways, until all members of a cell
+   have equally many arcs of each label to and from every cell. Graphs with cycles start here.
+4. *Divide and search* (`canonical_divide`, `canonical_search`). What remains, such as equal parallel
+   branches, is divided into independent pieces; only inside a piece that cannot be divided further are
+   vertices individualised, and the least outcome is kept.
+
+The labels in this order together with the arcs between places say what the graph is up to isomorphism, and
+nothing else. Equal bytes are therefore a proof, and so are different bytes.
+
+Sources: refinement, individualisation and pruning follow B. D. McKay and A. Piperno, "Practical graph
+isomorphism, II", Journal of Symbolic Computation 60 (2014), 94-112.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from json import JSONEncoder
+from typing import Any, NamedTuple
+
+from esper_graph.ir.canonical_refine import Arc, Cells, both_ways, refine
+from esper_graph.ir.canonical_search import SearchLimitExceeded, order_cells
+
+__all__ = ["VISIT_LIMIT", "CanonicalForm", "SearchLimitExceeded", "canonical_form"]
+
+VISIT_LIMIT = 300_000
+
+# Not ASCII only: escapes would write one astral character and its two surrogates alike.
+_to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class CanonicalForm(NamedTuple):
+    """An order of the vertices, and the graph written in that order.
+
+    Attributes:
+        order: The vertex at each canonical place; without cycles each arc leads to a later place. Where
+            vertices are interchangeable it is one of several orders that give the same encoding.
+        encoding: UTF-8 JSON `[vertex labels, place of each vertex's label among them, arc labels, arcs]`:
+            both lists of labels sorted without repetition, the arcs as sorted numbers
+            `(source place * vertices + target place) * arc labels + place of the arc's label`.
+    """
+
+    order: tuple[int, ...]
+    encoding: bytes
+
+
+def canonical_form(
+    labels: Sequence[str], arcs: Iterable[tuple[int, int, str]], *, visit_limit: int = VISIT_LIMIT
+) -> CanonicalForm:
+    """Order the vertices of a graph canonically: encodings are equal exactly when graphs are isomorphic.
+
+    Args:
+        labels: Label of each vertex; the vertices are 0 ... n-1.
+        arcs: Source, target and label of each arc. Several may join the same two vertices, with equal or
+            different labels; an arc may lead back to its source.
+        visit_limit: How many vertices and arcs the search inside symmetric parts may look at; each branch of
+            the search counts anew. Without such parts there is no search.
+
+    Raises:
+        SearchLimitExceeded: The limit was reached; the error names the symmetric part. No answer is guessed.
+        IndexError: An arc starts or ends at a vertex that does not exist.
+
+    Example:
+        >>> one = canonical_form(["input", "relu", "tanh"], [(0, 1, "0"), (0, 2, "0")])
+        >>> other = canonical_form(["tanh", "input", "relu"], [(1, 2, "0"), (1, 0, "0")])
+        >>> one.encoding
+        b'[["input","relu","tanh"],[0,1,2],["0"],[1,2]]'
+        >>> one.encoding == other.encoding, one.order, other.order
+        (True, (0, 1, 2), (1, 2, 0))
+    """
+    vertex_names, colours = _places(labels)
+    arcs = list(arcs)
+    arc_names, codes = _places([name for _, _, name in arcs])
+    count = len(colours)
+    for source, target, _ in arcs:
+        if not (0 <= source < count and 0 <= target < count):
+            raise IndexError(f"an arc leads from {source} to {target}, but the vertices are 0 to {count - 1}")
+    numbered = [(source, target, code) for (source, target, _), code in zip(arcs, codes, strict=True)]
+    order = _order(colours, numbered, len(arc_names), visit_limit)
+    encoding = _encode(order, vertex_names, colours, arc_names, numbered)
+    return CanonicalForm(tuple(order), encoding)
+
+
+def _places(names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """The distinct names, sorted, and the place of each name among them."""
+    distinct = sorted(set(names))
+    place = dict(zip(distinct, range(len(distinct)), strict=True))
+    return distinct, [place[name] for name in names]
+
+
+def _order(colours: list[int], arcs: list[Arc], width: int, visit_limit: int) -> list[int]:
+    """The vertices in canonical order; `width` is the number of arc labels."""
+    outgoing: list[list[Arc]] = [[] for _ in colours]
+    indegree = [0] * len(colours)
+    for arc in arcs:
+        outgoing[arc[0]].append(arc)
+        indegree[arc[1]] += 1
+    cells = _rank_forwards(colours, outgoing, indegree, width)
+    changed: list[int] = []
+    if cells is None:
+        cells = _sort_by_loops(colours, arcs)
+        changed = [*accumulate(map(len, cells[:-1]), initial=0)]
+    elif len(cells) < len(colours):
+        cells, changed = _split_backwards(cells, outgoing, width)
+    if len(cells) < len(colours) and changed:
+        cells, _ = refine(cells, both_ways(range(len(colours)), arcs), changed)
+    if len(cells) < len(colours):
+        return order_cells(cells, arcs, visit_limit)
+    return [vertex for (vertex,) in cells]
+
+
+def _rank_forwards(
+    colours: list[int], outgoing: list[list[Arc]], indegree: list[int], width: int
+) -> Cells | None:
+    """Order the vertices of an acyclic graph by level, label and what arrives; None when there is a cycle."""
+    arrived: list[list[int]] = [[] for _ in colours]
+    cells: Cells = []
+    rank = 0
+    level = [vertex for vertex, count in enumerate(indegree) if not count]
+    while level:
+        ranked = [level] if len(level) == 1 else _sort_level(level, colours, arrived)
+        cells += ranked
+        following: list[int] = []
+        for cell in ranked:
+            base = rank * width
+            for vertex in cell:
+                for _, target, code in outgoing[vertex]:
+                    arrived[target].append(base + code)
+                    if len(arrived[target]) == indegree[target]:
+                        following.append(target)
+            rank += len(cell)
+        level = following
+    return cells if rank == len(colours) else None
+
+
+def _sort_level(level: list[int], colours: list[int], arrived: list[list[int]]) -> Cells:
+    """Sort vertices by label and then by what arrives; those equal in both make one cell."""
+    for vertex in level:
+        arrived[vertex].sort()
+    return _runs(sorted([((colours[vertex], arrived[vertex]), vertex) for vertex in level]))
+
+
+def _split_backwards(cells: Cells, outgoing: list[list[Arc]], width: int) -> tuple[Cells, list[int]]:
+    """Split the cells of an acyclic graph by what leaves.
+
+    Returns:
+        The finer cells, and the starts of those by which others may now be split.
+    """
+    start_of = [0] * len(outgoing)
+    start = len(outgoing)
+    finer: Cells = []
+    changed: list[int] = []
+    for cell in reversed(cells):
+        runs = [cell]
+        if len(cell) > 1:
+            leaves = [
+                (sorted([start_of[target] * width + code for _, target, code in outgoing[vertex]]), vertex)
+                for vertex in cell
+            ]
+            runs = _runs(sorted(leaves))
+        largest = max(runs, key=len)
+        for run in reversed(runs):
+            start -= len(run)
+            for vertex in run:
+                start_of[vertex] = start
+            if run is not largest:
+                changed.append(start)
+            finer.append(run)
+    finer.reverse()
+    return finer, changed
+
+
+def _runs(keyed: list[tuple[Any, int]]) -> Cells:
+    """Cut a sorted list into runs of vertices with equal keys."""
+    runs: Cells = []
+    previous = None
+    for key, vertex in keyed:
+        if key == previous:
+            runs[-1].append(vertex)
+        else:
+            runs.append([vertex])
+            previous = key
+    return runs
+
+
+def _sort_by_loops(colours: list[int], arcs: list[Arc]) -> Cells:
+    """Sort the vertices by label and then by their arcs to themselves."""
+    loops: list[list[int]] = [[] for _ in colours]
+    for source, target, code in arcs:
+        if source == target:
+            loops[source].append(code)
+    for codes in loops:
+        codes.sort()
+    return _runs(sorted([((colour, loops[vertex]), vertex) for vertex, colour in enumerate(colours)]))
+
+
+def _encode(
+    order: list[int], vertex_names: list[str], colours: list[int], arc_names: list[str], arcs: list[Arc]
+) -> bytes:
+    """Write the graph in this order, see `CanonicalForm`."""
+    count, width = len(order), len(arc_names)
+    place = [0] * count
+    for number, vertex in enumerate(order):
+        place[vertex] = number
+    ends = sorted([(place[source] * count + place[target]) * width + code for source, target, code in arcs])
+    text = _to_json([vertex_names, [colours[vertex] for vertex in order], arc_names, ends])
+    return text.encode("utf-8", "surrogatepass")

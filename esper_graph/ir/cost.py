@@ -1,0 +1,203 @@
+"""What one call of a blueprint costs: parameters, multiply-adds, other arithmetic, memory.
+
+The convention: one multiply-add is two FLOPs; `macs` and `flops` count products and convolutions only;
+all other arithmetic is `elementwise`, one for each element computed. All figures are those of one forward
+call. They follow from the rules of the ops, with sizes as expressions over the blueprint's symbols, and are
+numbers under a *binding* of these symbols.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from esper_graph.config import load_manifest
+from esper_graph.ir.graph import Graph
+from esper_graph.ir.shapes import Inference
+from esper_graph.ops.dims import Dim, Expression, evaluate, product, symbols
+from esper_graph.ops.values import DTYPES, TensorType, TupleType, ValueType
+
+if TYPE_CHECKING:
+    from esper_graph.ir.blueprint import BlueprintIR
+
+PRECISION_BYTES: Mapping[str, int] = MappingProxyType({"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1})
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCost:
+    """What one node costs, with sizes as expressions.
+
+    Attributes:
+        parameters: Trainable numbers it owns; none where it shares those of another node.
+        buffers: Other numbers it keeps, such as running means.
+        macs: Multiply-adds of one call.
+        elementwise: Other arithmetic of one call.
+        weight_bytes: Bytes of parameters and buffers at the node's precision.
+        output_bytes: Bytes of its results.
+    """
+
+    node_id: str
+    op_type: str
+    parameters: int
+    buffers: int
+    macs: Dim
+    elementwise: Dim
+    weight_bytes: int
+    output_bytes: Dim
+
+    @property
+    def flops(self) -> Dim:
+        """Two for each multiply-add."""
+        return self.macs * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a blueprint costs under a binding of its symbols.
+
+    Attributes:
+        binding: The size of each symbol.
+        nodes: The cost of each node, in listing order.
+        parameters: Trainable numbers; shared ones count once.
+        macs: Multiply-adds of one call.
+        elementwise: Other arithmetic of one call.
+        weight_bytes: Bytes of all parameters and buffers.
+        activation_bytes: The largest sum of results that are alive at once, in listing order of execution: a
+            result lives until its last consumer has run. Workspace of kernels is not in it.
+    """
+
+    binding: Mapping[str, int]
+    nodes: tuple[NodeCost, ...]
+    parameters: int
+    macs: int
+    elementwise: int
+    weight_bytes: int
+    activation_bytes: int
+
+    @property
+    def flops(self) -> int:
+        """Two for each multiply-add."""
+        return self.macs * 2
+
+    @property
+    def memory_mb(self) -> float:
+        """Megabytes (10^6 bytes) of weights and the largest set of activations alive at once."""
+        return (self.weight_bytes + self.activation_bytes) / MEGABYTE
+
+
+def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) -> Costs:
+    """Compute the costs of a valid blueprint.
+
+    Args:
+        binding: Sizes for its symbols; those not named keep the shipped manifest's reference sizes.
+
+    Raises:
+        BlueprintError: The blueprint is not valid.
+
+    Example:
+        >>> from esper_graph.ir.build import Builder
+        >>> b = Builder("mlp", name="MLP")
+        >>> b.output(b.linear(b.input([-1, 784]), in_features=784, out_features=10))
+        >>> total = b.finish().cost({"batch": 8})
+        >>> total.parameters, total.macs, total.elementwise
+        (7850, 62720, 80)
+    """
+    graph, inference = blueprint.graph, blueprint.inference
+    if graph.problems or graph.order is None or inference.problems:
+        blueprint.validate()
+    bound = {**reference_binding(graph, inference, _reference_sizes()), **(binding or {})}
+    nodes = tuple(_node_cost(graph, inference, place) for place in range(len(graph.nodes)))
+    return Costs(
+        binding=MappingProxyType(bound),
+        nodes=nodes,
+        parameters=sum(node.parameters for node in nodes),
+        macs=sum(evaluate(node.macs, bound) for node in nodes),
+        elementwise=sum(evaluate(node.elementwise, bound) for node in nodes),
+        weight_bytes=sum(node.weight_bytes for node in nodes),
+        activation_bytes=_peak(graph, [evaluate(node.output_bytes, bound) for node in nodes]),
+    )
+
+
+def reference_binding(graph: Graph, inference: Inference, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Give each symbol of the inputs a size.
+
+    A symbol that has the name of a reference size gets it. Others get `batch` on the first axis, `image` on
+    the last two of four axes, `sequence` elsewhere.
+    """
+    bound: dict[str, int] = {}
+    for place in graph.of_type("input"):
+        for value in inference.outputs[place] or ():
+            if not isinstance(value, TensorType):
+                continue
+            for axis, size in enumerate(value.shape):
+                usual = "batch" if axis == 0 else "image" if value.rank == 4 and axis >= 2 else "sequence"
+                if isinstance(size, Expression):
+                    for name in symbols(size):
+                        bound.setdefault(name, sizes.get(name, sizes.get(usual, 1)))
+    return bound
+
+
+def value_bytes(value: ValueType) -> Dim:
+    """Return the bytes of a tensor, or of all tensors of a tuple."""
+    if isinstance(value, TupleType):
+        total: Dim = 0
+        for _, tensor in value.fields:
+            total = total + value_bytes(tensor)
+        return total
+    return product(value.shape) * DTYPES[value.dtype].bytes
+
+
+def _reference_sizes() -> Mapping[str, int]:
+    global _SIZES  # noqa: PLW0603, read once: every registration needs it
+    if _SIZES is None:
+        _SIZES = load_manifest().reference_binding
+    return _SIZES
+
+
+_SIZES: Mapping[str, int] | None = None
+
+
+def _node_cost(graph: Graph, inference: Inference, place: int) -> NodeCost:
+    node, op, values = graph.nodes[place], graph.ops[place], graph.values[place]
+    outputs = inference.outputs[place]
+    assert op is not None, "only valid blueprints get here"
+    assert outputs is not None
+    inputs = graph.input_types(inference.outputs, place)
+    assert inputs is not None
+    work = op.cost(values, inputs, outputs)
+    own = () if node.shares is not None else op.parameters(values)
+    trainable = sum(one.size for one in own if one.trainable)
+    buffers = sum(one.size for one in own if not one.trainable)
+    produced: Dim = 0
+    for value in outputs:
+        produced = produced + value_bytes(value)
+    return NodeCost(
+        node_id=node.id,
+        op_type=node.op_type,
+        parameters=trainable,
+        buffers=buffers,
+        macs=work.macs,
+        elementwise=work.elementwise,
+        weight_bytes=(trainable + buffers) * PRECISION_BYTES[node.precision],
+        output_bytes=produced,
+    )
+
+
+def _peak(graph: Graph, produced: list[int]) -> int:
+    """The largest sum of results alive at once when nodes run in topological order."""
+    assert graph.order is not None
+    left = [len(consumers) for consumers in graph.consumers]
+    alive = peak = 0
+    for place in graph.order:
+        alive += produced[place]
+        peak = max(peak, alive)
+        if graph.nodes[place].op_type == "output":
+            continue  # results stay until the call returns
+        for feed in graph.feeds[place]:
+            left[feed.source] -= 1
+            if not left[feed.source]:
+                alive -= produced[feed.source]
+        if not graph.consumers[place]:
+            alive -= produced[place]
+    return peak

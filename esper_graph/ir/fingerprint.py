@@ -1,0 +1,120 @@
+"""The fingerprint of a blueprint: equal exactly when two blueprints are isomorphic.
+
+What counts: op types, attributes with defaults filled in, ports, the index of inputs and outputs, parameter
+sharing, precision, dtypes. What does not: ids, names, listing order, symbol names, hints, and the order of
+commutative inputs.
+"""
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from esper_graph.errors import BlueprintError, LimitExceededError, Problem
+from esper_graph.ir.canonical import SearchLimitExceeded, canonical_form
+from esper_graph.ir.graph import Graph
+from esper_graph.ir.shapes import Inference
+from esper_graph.ops.attributes import read_size
+from esper_graph.ops.dims import Dim, Expression, substitute, symbol, symbols
+from esper_graph.ops.values import TensorType
+
+if TYPE_CHECKING:
+    from esper_graph.ir.blueprint import BlueprintIR
+
+PREFIX = "f1:"
+_COMMUTATIVE = "*"
+_TIE = "tie"
+
+
+def fingerprint(blueprint: "BlueprintIR") -> str:
+    """Return `f1:` and the SHA-256 of the canonical form.
+
+    Raises:
+        BlueprintError: Ids, attributes, wiring or shapes are not valid, so that there is no structure yet.
+        LimitExceededError: A part is too symmetric to be put in order; it is named, nothing is guessed.
+    """
+    graph = blueprint.graph
+    if graph.problems or graph.order is None or blueprint.inference.problems:
+        blueprint.validate()
+        raise BlueprintError.of(graph.problems, blueprint.id)
+    labels, arcs = labelled_graph(graph, blueprint.inference)
+    try:
+        form = canonical_form(labels, arcs)
+    except SearchLimitExceeded as error:
+        inside = [graph.nodes[place].id for place in error.vertices if place < len(graph.nodes)]
+        shown = ", ".join(f"`{name}`" for name in inside[:8]) + (" …" if len(inside) > 8 else "")
+        raise LimitExceededError(
+            Problem(
+                "limit_exceeded",
+                f"{len(inside)} nodes are too much alike to be told apart: {shown}",
+                hint="give the branches different attributes, or register the part once and use it as a block",
+                facts={"nodes": tuple(inside), "visit_limit": error.visit_limit},
+            ),
+            blueprint_id=blueprint.id,
+        ) from None
+    return PREFIX + sha256(form.encoding).hexdigest()
+
+
+def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Write a blueprint as a graph whose isomorphisms are exactly those of blueprints.
+
+    Returns:
+        A label for each node, then one for each group of nodes that share parameters; and the arcs.
+    """
+    names = _symbol_names(graph, inference)
+    labels = [_label(graph, inference, place, names) for place in range(len(graph.nodes))]
+    arcs: list[tuple[int, int, str]] = []
+    for target, feeds in enumerate(graph.feeds):
+        op = graph.ops[target]
+        assert op is not None, "only valid blueprints get here"
+        first_variadic = len(op.fixed) if op.commutative else None
+        for feed in feeds:
+            free = first_variadic is not None and feed.slot >= first_variadic
+            port = _COMMUTATIVE if free else str(feed.slot)
+            arcs.append((feed.source, target, f"{feed.source_slot}>{port}"))
+    owners = dict.fromkeys(graph.position[node.shares] for node in graph.nodes if node.shares is not None)
+    for owner in owners:
+        tie = len(labels)
+        labels.append(_TIE)
+        arcs += [
+            (tie, place, _TIE)
+            for place, node in enumerate(graph.nodes)
+            if place == owner or (node.shares is not None and graph.position[node.shares] == owner)
+        ]
+    return labels, arcs
+
+
+def _symbol_names(graph: Graph, inference: Inference) -> dict[str, Dim]:
+    """Number the symbols in the order in which the inputs define them."""
+    names: dict[str, Dim] = {}
+    for place in graph.of_type("input"):
+        for value in inference.outputs[place] or ():
+            if isinstance(value, TensorType):
+                for size in value.shape:
+                    if isinstance(size, Expression):
+                        for name in sorted(symbols(size)):
+                            names.setdefault(name, symbol(f"s{len(names)}"))
+    return names
+
+
+def _label(graph: Graph, inference: Inference, place: int, names: dict[str, Dim]) -> str:
+    node, op = graph.nodes[place], graph.ops[place]
+    assert op is not None, "only valid blueprints get here"
+    if node.op_type == "input":
+        (value,) = inference.outputs[place] or (None,)
+        assert isinstance(value, TensorType)
+        sizes = ",".join(str(substitute(size, names)) for size in value.shape)
+        return f"input {node.attributes['index']} {value.dtype} {sizes}"
+    text = graph.texts[place]
+    if op.expressions and names:
+        values = graph.values[place]
+        renamed = {name: _renamed(getattr(values, name), names) for name in op.expressions}
+        text = values.model_copy(update=renamed).model_dump_json()
+    return f"{node.op_type} {node.precision} {text}"
+
+
+def _renamed(entry: Any, names: dict[str, Dim]) -> Any:
+    if isinstance(entry, tuple):
+        return tuple([_renamed(item, names) for item in entry])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if not isinstance(entry, str):
+        return entry
+    size = substitute(read_size(entry), names)
+    return size if isinstance(size, int) else str(size)

@@ -1,0 +1,112 @@
+"""Say what a blueprint leaves unsaid: transforms become nodes, ports and indices become explicit.
+
+Every blueprint passes through here once, when it is made; afterwards there is one way to read it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from esper_graph.errors import FormatError, Problem, close_names, suggestion
+from esper_graph.ir.specs import EdgeSpec, FrozenDict, NodeSpec
+from esper_graph.ops import OPS
+
+TRANSFORMS = ("transpose", "reshape", "flatten", "unflatten", "cast", "detach", "slice")
+
+
+def normalise(
+    nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]
+) -> tuple[tuple[NodeSpec, ...], tuple[EdgeSpec, ...]]:
+    """Return the same blueprint with transforms as nodes, and explicit ports and indices.
+
+    Raises:
+        FormatError: An edge's transform is not one of `TRANSFORMS`.
+    """
+    if any(edge.transform is not None for edge in edges):
+        nodes, edges = _transforms_as_nodes(nodes, edges)
+    return _indexed(nodes), _ported(nodes, edges)
+
+
+def _transforms_as_nodes(
+    nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]
+) -> tuple[Sequence[NodeSpec], Sequence[EdgeSpec]]:
+    node_ids = {node.id for node in nodes}
+    edge_ids = {edge.id for edge in edges}
+    all_nodes, all_edges = list(nodes), []
+    for edge in edges:
+        if edge.transform is None:
+            all_edges.append(edge)
+            continue
+        settings: dict[str, Any] = dict(edge.transform)
+        op_type = settings.pop("type", None)
+        if op_type not in TRANSFORMS:
+            raise FormatError(
+                Problem(
+                    "format",
+                    f"the transform {op_type!r} is not one of {', '.join(TRANSFORMS)}",
+                    f"edge `{edge.id}`",
+                    suggestion(close_names(str(op_type), TRANSFORMS)),
+                    {"edge": edge.id, "value": op_type},
+                )
+            )
+        node_id = _fresh(f"{edge.id}_{op_type}", node_ids)
+        all_nodes.append(NodeSpec(id=node_id, op_type=op_type, attributes=settings))
+        into = edge.replace(target=node_id, target_port=None, transform=None, connection_type="forward")
+        onward = edge.replace(
+            id=_fresh(f"{edge.id}_{op_type}", edge_ids),
+            source=node_id,
+            source_port=None,
+            transform=None,
+            tensor_shape=None,
+            dtype=None,
+        )
+        all_edges += [into, onward]
+    return all_nodes, all_edges
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    number, fresh = 2, name
+    while fresh in taken:
+        fresh, number = f"{name}_{number}", number + 1
+    taken.add(fresh)
+    return fresh
+
+
+def _indexed(nodes: Sequence[NodeSpec]) -> tuple[NodeSpec, ...]:
+    result = list(nodes)
+    for op_type in ("input", "output"):
+        places = [place for place, node in enumerate(nodes) if node.op_type == op_type]
+        used = {nodes[place].attributes.get("index") for place in places}
+        free = (number for number in range(len(places)) if number not in used)
+        for place in places:
+            node = nodes[place]
+            if "index" not in node.attributes:
+                attributes = FrozenDict({**node.attributes, "index": next(free)})
+                result[place] = node.model_copy(update={"attributes": attributes})
+    return tuple(result)
+
+
+def _ported(nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]) -> tuple[EdgeSpec, ...]:
+    op_types = {node.id: node.op_type for node in nodes}
+    taken: dict[str, set[int]] = {}
+    for edge in edges:
+        if edge.target_port is not None and (op := OPS.get(op_types.get(edge.target, ""))):
+            slot = op.port_slot(edge.target_port)
+            if slot is not None:
+                taken.setdefault(edge.target, set()).add(slot)
+    following: dict[str, int] = {}
+    result: list[EdgeSpec] = []
+    for edge in edges:
+        op = OPS.get(op_types.get(edge.target, ""))
+        if op is None:
+            result.append(edge)
+            continue
+        slot = op.port_slot(edge.target_port) if edge.target_port is not None else None
+        if edge.target_port is None:
+            slot = following.get(edge.target, 0)
+            while slot in taken.get(edge.target, ()):
+                slot += 1
+            following[edge.target] = slot + 1
+        name = op.port_name(slot) if slot is not None else None
+        # A port that does not exist stays as it was written; `check` reports it.
+        result.append(edge if name is None or name == edge.target_port else edge.model_copy(update={"target_port": name}))
+    return tuple(result)

@@ -1,0 +1,147 @@
+"""Infer the type of every value in a blueprint, exactly, with sizes as expressions over its symbols."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from esper_graph.errors import Problem
+from esper_graph.ir.graph import Graph
+from esper_graph.ir.specs import DeclaredShape
+from esper_graph.ops.dims import Dim, parse, symbols
+from esper_graph.ops.opdef import Assumption, RuleError
+from esper_graph.ops.values import TensorType, ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """Types of all values.
+
+    Attributes:
+        outputs: Types at each node's output ports, by node position; None where they could not be inferred.
+        assumptions: What holds only for some sizes, each with the position of its node.
+        problems: Where types do not fit, or differ from declared ones.
+    """
+
+    outputs: tuple[tuple[ValueType, ...] | None, ...]
+    assumptions: tuple[tuple[int, Assumption], ...]
+    problems: tuple[Problem, ...]
+
+
+def infer(graph: Graph) -> Inference:
+    """Infer types in topological order; what depends on a faulty node is left open without further problems."""
+    outputs: list[tuple[ValueType, ...] | None] = [None] * len(graph.nodes)
+    assumptions: list[tuple[int, Assumption]] = []
+    problems: list[Problem] = []
+    if graph.order is None:
+        return Inference(tuple(outputs), (), ())
+    for place in graph.order:
+        op, values = graph.ops[place], graph.values[place]
+        inputs = graph.input_types(outputs, place)
+        if op is None or values is None or inputs is None:
+            continue
+        node = graph.nodes[place]
+        found: list[Assumption] = []
+        try:
+            outputs[place] = op.infer(values, inputs, found)
+        except RuleError as error:
+            facts = {"node": node.id, "op_type": node.op_type, **error.facts}
+            if graph.feeds[place]:
+                facts["source"] = graph.nodes[graph.feeds[place][0].source].id
+            where = f"node `{node.id}`"
+            problems.append(Problem("shape_mismatch", f"`{node.id}`: {error.message}", where, error.hint, facts))
+        assumptions += [(place, assumption) for assumption in found]
+    problems += _undefined_symbols(graph, outputs)
+    problems += _declarations(graph, outputs)
+    return Inference(tuple(outputs), tuple(assumptions), tuple(problems))
+
+
+def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> list[Problem]:
+    """Sizes written in attributes may only use symbols that some input defines."""
+    written = [place for place, op in enumerate(graph.ops) if op is not None and op.expressions]
+    if not written:
+        return []
+    defined: set[str] = set()
+    for place in graph.of_type("input"):
+        for value in outputs[place] or ():
+            if isinstance(value, TensorType):
+                defined |= {name for size in value.shape for name in symbols(size)}
+    problems: list[Problem] = []
+    for place in written:
+        op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
+        for attribute in op.expressions if op is not None and values is not None else ():
+            entries = getattr(values, attribute)
+            for entry in entries if isinstance(entry, tuple) else (entry,):
+                for name in sorted(symbols(parse(entry)) - defined) if isinstance(entry, str) else ():
+                    known = ", ".join(sorted(defined)) or "none"
+                    problems.append(
+                        Problem(
+                            "shape_mismatch",
+                            f"`{attribute}` of `{node.id}` uses the size `{name}`, which no input defines",
+                            f"node `{node.id}`",
+                            f"the inputs define {known}",
+                            {"node": node.id, "attribute": attribute, "symbol": name},
+                        )
+                    )
+    return problems
+
+
+def _declarations(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> list[Problem]:
+    problems: list[Problem] = []
+    for place, node in enumerate(graph.nodes):
+        values = outputs[place]
+        if node.output_shape is not None and values:
+            problems += _declared(node.output_shape, values[0], f"node `{node.id}`", "output_shape", node=node.id)
+        if node.input_shape is not None and graph.feeds[place]:
+            feed = graph.feeds[place][0]
+            source = outputs[feed.source]
+            if source is not None:
+                value = source[feed.source_slot]
+                problems += _declared(node.input_shape, value, f"node `{node.id}`", "input_shape", node=node.id)
+    for place, feeds in enumerate(graph.feeds):
+        for feed in feeds:
+            edge, source = graph.edges[feed.edge], outputs[feed.source]
+            if source is None:
+                continue
+            value, where = source[feed.source_slot], f"edge `{edge.id}`"
+            if edge.tensor_shape is not None:
+                problems += _declared(edge.tensor_shape, value, where, "tensor_shape", edge=edge.id)
+            if edge.dtype is not None and not (isinstance(value, TensorType) and value.dtype == edge.dtype):
+                target = graph.nodes[place].id
+                message = f"edge `{edge.id}` declares dtype {edge.dtype}, but carries {value} into `{target}`"
+                facts = {"edge": edge.id, "expected": edge.dtype, "actual": str(value)}
+                problems.append(Problem("shape_mismatch", message, where, "leave dtype out to accept it", facts))
+    return problems
+
+
+def _declared(
+    declared: DeclaredShape, value: ValueType, where: str, field: str, **facts: object
+) -> list[Problem]:
+    if isinstance(value, TensorType) and len(declared) == value.rank:
+        try:
+            if all(_matches(size, actual) for size, actual in zip(declared, value.shape, strict=True)):
+                return []
+        except ValueError as error:
+            return [Problem("format", f"{field}: {error}", where, facts=facts)]
+    shown = f"[{', '.join(map(str, declared))}]"
+    message = f"{where} declares {field}={shown}, but it is {value}"
+    return [Problem("shape_mismatch", message, where, None, {"expected": shown, "actual": str(value), **facts})]
+
+
+def _matches(declared: int | str, actual: Dim) -> bool:
+    return declared == -1 or (parse(declared) if isinstance(declared, str) else declared) == actual
+
+
+def reference_values(graph: Graph, inference: Inference, *, batch: int, sequence: int, image: int) -> Mapping[str, int]:
+    """Give every symbol of the inputs a reference value.
+
+    The first axis of an input takes `batch`, the axes after the channels of an image (rank 4 and more)
+    take `image`, any other open axis takes `sequence`.
+    """
+    binding: dict[str, int] = {}
+    for place in graph.of_type("input"):
+        for value in inference.outputs[place] or ():
+            if isinstance(value, TensorType):
+                for axis, size in enumerate(value.shape):
+                    usual = batch if axis == 0 else image if value.rank >= 4 and axis >= 2 else sequence
+                    for name in symbols(size):
+                        binding.setdefault(name, usual)
+    return binding

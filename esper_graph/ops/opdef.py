@@ -1,0 +1,297 @@
+"""What an op is: one `OpDef` says all that the IR needs to know about an op type.
+
+An op's *rules* are plain functions of its attribute values and of the types at its input ports. They
+know nothing of graphs, stores or torch. A rule that finds its inputs unfit raises `RuleError`; the IR
+turns it into a `Problem` that names the node.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from esper_graph.errors import close_names, suggestion
+from esper_graph.ops.attributes import Attributes
+from esper_graph.ops.dims import Dim
+from esper_graph.ops.values import ValueType
+
+FAMILIES = frozenset(
+    {
+        "Boundary",
+        "Dense",
+        "Conv",
+        "Norm",
+        "Attention",
+        "Activation",
+        "Pooling",
+        "Embedding",
+        "Recurrent",
+        "Elementwise",
+        "Shape",
+        "Reduction",
+        "Random",
+        "Spectral",
+        "Routing",
+        "Effect",
+        "Block",
+        "Custom",
+    }
+)
+
+class RuleError(Exception):
+    """A rule's inputs do not fit; becomes a problem of kind `shape_mismatch` at the node concerned."""
+
+    def __init__(self, message: str, *, hint: str | None = None, **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.facts = facts
+
+
+class Assumption(NamedTuple):
+    """Something a rule relied on that only holds for some values of the symbols.
+
+    `positive`: `size` is at least 1. `divisible`: `size` is a multiple of `by`.
+    """
+
+    kind: str
+    size: Dim
+    by: Dim
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Initial values drawn evenly from [-bound, bound)."""
+
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Initial values drawn from a normal distribution around zero."""
+
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Initial values that are all the same."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One tensor that a node owns.
+
+    Attributes:
+        name: Name within the node, such as `weight`.
+        shape: Sizes of its axes, outermost first.
+        init: How its first values are drawn.
+        trainable: False for a buffer, such as a running mean; buffers are not counted as parameters.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    init: Uniform | Normal | Fill
+    trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        total = 1
+        for axis in self.shape:
+            total *= axis
+        return total
+
+
+class Cost(NamedTuple):
+    """Work of one node for one call.
+
+    Attributes:
+        macs: Multiply-adds of products and convolutions; each counts as two FLOPs.
+        elementwise: Other arithmetic, one for each element computed (a softmax, a norm or an activation
+            counts each of its output elements once); never part of `flops`.
+    """
+
+    macs: Dim = 0
+    elementwise: Dim = 0
+
+    @property
+    def flops(self) -> Dim:
+        """Floating-point operations of the multiply-adds: two for each."""
+        return self.macs * 2
+
+
+Inputs = Sequence[Any]
+"""Value types at the input ports, in port order; None where an optional port is not fed."""
+
+InferRule = Callable[[Any, Inputs, list[Assumption]], tuple[ValueType, ...]]
+CostRule = Callable[[Any, Inputs, Sequence[Any]], Cost]
+ParameterRule = Callable[[Any], tuple[Parameter, ...]]
+
+
+def no_cost(attributes: object, inputs: Inputs, outputs: Sequence[Any]) -> Cost:
+    """Cost rule of ops that move or name values without arithmetic."""
+    return Cost()
+
+
+def no_parameters(attributes: object) -> tuple[Parameter, ...]:
+    """Parameter rule of ops that own no tensors."""
+    return ()
+
+
+@dataclass(frozen=True)
+class OpDef:
+    """Everything the IR knows of an op type.
+
+    Attributes:
+        op_type: Name in blueprints, `lower_snake`.
+        family: Label of its nodes in the property graph; one of `FAMILIES`.
+        attributes: Model of its fixed settings.
+        inputs: Port names in order. `name?` may stay unfed; `name*` (last) takes any number of values and
+            its ports are called `name.0`, `name.1`, ...
+        infer: Types of the outputs from attributes and input types.
+        cost: Work of one call.
+        parameters: Tensors the node owns.
+        outputs: Output port names, or a function of the attributes that gives them.
+        least: How many values `name*` needs.
+        commutative: The order of the values at `name*` does not matter.
+        stochastic: Two equal nodes may give different values; never merged or folded.
+        stateful: A call may change buffers.
+        effect: Does something besides its outputs; a root for dead-code elimination.
+        expressions: Attributes whose entries may be written as size expressions.
+    """
+
+    op_type: str
+    family: str
+    attributes: type[Attributes]
+    inputs: tuple[str, ...]
+    infer: InferRule
+    cost: CostRule = no_cost
+    parameters: ParameterRule = no_parameters
+    outputs: tuple[str, ...] | Callable[[Any], tuple[str, ...]] = ("output",)
+    least: int = 1
+    commutative: bool = False
+    stochastic: bool = False
+    stateful: bool = False
+    effect: bool = False
+    expressions: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = field(init=False)
+    variadic: str | None = field(init=False)
+    required: tuple[bool, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise ValueError(f"`{self.family}` is not a family; the families are {', '.join(sorted(FAMILIES))}")
+        names = [name for name in self.inputs if not name.endswith("*")]
+        starred = [name.rstrip("*") for name in self.inputs if name.endswith("*")]
+        object.__setattr__(self, "fixed", tuple(name.rstrip("?") for name in names))
+        object.__setattr__(self, "required", tuple(not name.endswith("?") for name in names))
+        object.__setattr__(self, "variadic", starred[0] if starred else None)
+
+    def output_names(self, values: Any) -> tuple[str, ...]:
+        """Name the output ports under these attribute values."""
+        return self.outputs(values) if callable(self.outputs) else self.outputs
+
+    def port_name(self, slot: int) -> str | None:
+        """Name the input port at a position, or None where the op has none there.
+
+        >>> from esper_graph.ops import OPS
+        >>> OPS["attention"].port_name(1), OPS["concat"].port_name(1), OPS["linear"].port_name(1)
+        ('key', 'inputs.1', None)
+        """
+        if slot < len(self.fixed):
+            return self.fixed[slot]
+        return f"{self.variadic}.{slot - len(self.fixed)}" if self.variadic else None
+
+    def port_slot(self, port: str | int) -> int | None:
+        """Find the position of an input port given by name or number, or None where there is none."""
+        if isinstance(port, int):
+            return port if port >= 0 and self.port_name(port) else None
+        if port in self.fixed:
+            return self.fixed.index(port)
+        if self.variadic:
+            head, _, number = port.rpartition(".")
+            if head == self.variadic and number.isascii() and number.isdigit() and str(int(number)) == number:
+                return len(self.fixed) + int(number)
+        return None
+
+
+class AttributeProblem(NamedTuple):
+    """One thing that is wrong with a node's attributes."""
+
+    attribute: str
+    message: str
+    hint: str | None
+    facts: dict[str, object]
+
+
+class Settled(NamedTuple):
+    """A node's attributes with defaults filled in.
+
+    Attributes:
+        values: The attribute model, or None where there are problems.
+        text: Canonical JSON of the values; equal text means equal attributes.
+        problems: What is wrong; empty when `values` is there.
+    """
+
+    values: Any
+    text: str
+    problems: tuple[AttributeProblem, ...]
+
+
+_SETTLED: dict[tuple[int, str], Settled] = {}
+_SETTLED_LIMIT = 100_000
+
+
+def settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
+    """Check attributes against the op's model and fill in the defaults.
+
+    Results are kept by the attributes' *text*, because equal values of different types (1 and True, 0.0
+    and -0.0) are different attributes.
+    """
+    key = (id(op), repr(attributes))
+    found = _SETTLED.get(key)
+    if found is None:
+        if len(_SETTLED) >= _SETTLED_LIMIT:
+            _SETTLED.clear()
+        found = _SETTLED[key] = _settle(op, attributes)
+    return found
+
+
+def _settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
+    try:
+        values = op.attributes.model_validate(dict(attributes))
+    except ValidationError as error:
+        return Settled(None, "", tuple(_problem(op, attributes, detail) for detail in error.errors()))
+    return Settled(values, values.model_dump_json(), ())
+
+
+def _problem(op: OpDef, attributes: Mapping[str, object], detail: Any) -> AttributeProblem:
+    location = [part for part in detail["loc"] if not (isinstance(part, str) and "[" in part)]
+    name = str(location[0]) if location else ""
+    facts: dict[str, object] = {"op_type": op.op_type, "attribute": name}
+    known = tuple(op.attributes.model_fields)
+    if detail["type"] == "missing":
+        return AttributeProblem(name, f"`{op.op_type}` needs the attribute `{name}`", None, facts)
+    if detail["type"] == "extra_forbidden":
+        hint = suggestion(close_names(name, known)) or (
+            f"its attributes are {', '.join(known)}" if known else f"`{op.op_type}` has no attributes"
+        )
+        return AttributeProblem(name, f"`{op.op_type}` has no attribute `{name}`", hint, facts)
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if not name:
+        return AttributeProblem("", f"the attributes of `{op.op_type}` do not fit: {message}", None, facts)
+    facts["value"] = attributes.get(name)
+    return AttributeProblem(
+        name, f"`{name}` of `{op.op_type}` is {_shown(attributes.get(name))}: {message}", None, facts
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,44 @@
+"""An answer that says whether it is all there is."""
+
+from collections.abc import Iterable
+from typing import Literal, Self, TypeVar
+
+T = TypeVar("T")
+Limit = Literal["limit", "depth", "time", "bytes", "df_cut"]
+
+
+class Answer(tuple[T, ...]):
+    """A list of results that knows what it leaves out; a tuple in every other respect.
+
+    Attributes:
+        truncated_by: What cut the answer short; None when it is complete.
+        omitted_count: How many results are missing: 0 when it is complete, None where nobody counted.
+        total: How many there are in all; None where nobody counted.
+
+    Example:
+        >>> answer = Answer(["a", "b"], truncated_by="limit", total=5)
+        >>> answer.complete, answer.omitted_count, answer[0]
+        (False, 3, 'a')
+    """
+
+    truncated_by: Limit | None
+    omitted_count: int | None
+    total: int | None
+
+    def __new__(
+        cls,
+        items: Iterable[T] = (),
+        *,
+        truncated_by: Limit | None = None,
+        total: int | None = None,
+    ) -> Self:
+        answer = super().__new__(cls, items)
+        answer.truncated_by = truncated_by
+        answer.total = total if truncated_by else len(answer)
+        answer.omitted_count = None if answer.total is None else answer.total - len(answer)
+        return answer
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return self.truncated_by is None

@@ -1,0 +1,217 @@
+"""What the store hands out besides blueprints: immutable records, one a kind of node or relationship."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change, as it is written on its event.
+
+    Attributes:
+        id: Made by whoever asks for the change; repeating an operation is no second one.
+        actor: Who.
+        at: When, by the clock of whoever asked.
+        action: What, such as `blueprint.register`.
+        reason: Why, or None.
+        detail: Further facts, as plain data.
+    """
+
+    id: str
+    actor: str
+    at: datetime
+    action: str
+    reason: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What became of one blueprint that was registered.
+
+    Attributes:
+        id: The id under which the structure is stored.
+        fingerprint: The structure.
+        created: Whether it is new; otherwise it was known, and `id` is that of the first registration.
+        alias: The id that was asked for and now leads to `id`; None where it is `id` itself.
+        warnings: What was accepted although it is odd, such as estimates that differ from the computed ones.
+    """
+
+    id: str
+    fingerprint: str
+    created: bool
+    alias: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One blueprint in a list.
+
+    Attributes:
+        generation: 0 for roots, else 1 + the largest of its parents.
+        status: `registered`, `archived`, or what `set_status` gave it.
+        flops: At the reference binding, like `parameters`, `macs` and `memory_mb`.
+    """
+
+    id: str
+    name: str
+    version: int
+    status: str
+    generation: int
+    op_count: int
+    parameters: int
+    flops: int
+    macs: int
+    memory_mb: float
+    fingerprint: str
+    author: str
+    created_at: datetime
+    registered_at: datetime
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """One member of a family, as seen from the blueprint that was asked about.
+
+    Attributes:
+        generation: Fewest derivations between the two.
+        parents: Its parents inside the answer (or the start), sorted: what draws the sub-DAG.
+    """
+
+    id: str
+    name: str
+    generation: int
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DerivationRecord:
+    """One DERIVED_FROM or REDISCOVERED_FROM relationship."""
+
+    child: str
+    parent: str
+    kind: str
+    mutation_type: str | None
+    edits: tuple[Mapping[str, Any], ...]
+    actor: str
+    reason: str | None
+    registered_at: datetime
+    rediscovery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One entry of the history."""
+
+    id: str
+    operation_id: str
+    at: datetime
+    actor: str
+    action: str
+    reason: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """The newest value of one metric of one blueprint on one device."""
+
+    blueprint: str
+    name: str
+    device: str
+    value: float
+    measured_at: datetime
+    measurements: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRecord:
+    """One value of a metric, as it was reported.
+
+    Attributes:
+        samples: The single values behind it, where they were given.
+        spread: Their spread, in the unit of the metric.
+        tool: What measured it.
+        kernel: Digest of the kernel that was measured.
+    """
+
+    blueprint: str
+    name: str
+    device: str
+    value: float
+    measured_at: datetime
+    actor: str
+    samples: tuple[float, ...] = ()
+    spread: float | None = None
+    tool: str | None = None
+    kernel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRecord:
+    """One compiled kernel.
+
+    Attributes:
+        digest: SHA-256 of its bytes.
+        mode: `train` or `infer`.
+        passes: The passes that the blueprint went through, with their versions.
+        seed: What the initial weights were drawn with.
+        size_bytes: Length of the file.
+        validation: Result of comparing it with the interpreter, or an empty mapping.
+    """
+
+    digest: str
+    blueprint: str
+    fingerprint: str
+    mode: str
+    backend: str
+    profile: str
+    precision: str
+    passes: tuple[str, ...]
+    torch_version: str
+    seed: int
+    size_bytes: int
+    compiled_at: datetime
+    validation: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class CompileAttempt:
+    """One attempt to compile, whatever came of it.
+
+    Attributes:
+        outcome: `running`, `done` or `failed`.
+        reason: Why it failed, or None.
+    """
+
+    id: str
+    blueprint: str
+    mode: str
+    backend: str
+    profile: str
+    outcome: str
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing in the store that is not as it was written.
+
+    Attributes:
+        check: The audit that found it.
+        subject: Id of the blueprint, kernel or other record concerned.
+        message: One sentence that says what is wrong.
+    """
+
+    check: str
+    subject: str
+    message: str

@@ -1,0 +1,72 @@
+"""What the engines differ in: where they are and what keeps them there. No driver is needed to know it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from esper_graph.store.engines import EngineName
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an engine is, for messages.
+
+    Attributes:
+        address: URI or data directory.
+        username: Login, or None without authentication.
+        database: Database, or None for the login's home database.
+        hint: What to do when it does not answer.
+        login_hint: What to do when it refuses the login.
+    """
+
+    address: str
+    username: str | None
+    database: str | None
+    hint: str
+    login_hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach an engine.
+
+    Attributes:
+        auth: User name and password, or None where the server asks for none.
+    """
+
+    uri: str
+    auth: tuple[str, str] | None
+    place: Place
+
+
+class Connector(Protocol):
+    """One engine that can be reached over Bolt."""
+
+    @property
+    def name(self) -> EngineName:
+        """`embedded` or `server`."""
+        ...
+
+    @property
+    def message_limit(self) -> int | None:
+        """Bytes that one message must not reach, where passing them would hang the driver."""
+        ...
+
+    def endpoint(self) -> Endpoint:
+        """Make sure that something answers, and tell where.
+
+        Raises:
+            StoreUnavailableError: Nothing answers.
+        """
+        ...
+
+    def recover(self, lost: Endpoint) -> Endpoint:
+        """Tell where to go on after the connection broke.
+
+        Raises:
+            StoreUnavailableError: Nothing answers any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop holding the engine."""
+        ...
