@@ -2,9 +2,9 @@
 
     EsperGraphError
     ├── BlueprintError (ValueError)        the blueprint itself is wrong; `.problems` lists everything found
-    │   ├── UnknownOpError                 an op type that is not in `OPS`, or that the manifest does not allow
+    │   ├── UnknownOpError                 not in `OPS`, or not allowed by the manifest
     │   ├── BadAttributeError              an attribute is missing, unknown, ill-typed or out of range
-    │   ├── DanglingEdgeError              an edge names a node or port that does not exist, or a port is fed wrongly
+    │   ├── DanglingEdgeError              an edge names no node or port, or a port is fed wrongly
     │   ├── GraphCycleError                the edges form a cycle; `.path` walks it in order
     │   ├── ShapeMismatchError             shapes or dtypes do not fit
     │   ├── LimitExceededError             more nodes, edges, depth or work than allowed

@@ -150,10 +150,28 @@ def to_networkx(graph: Labelled) -> "nx.MultiDiGraph[int]":
 
 
 def isomorphic(one: Labelled, other: Labelled) -> bool:
-    """Whether networkx (VF2) finds an isomorphism that keeps labels, directions and multiplicities."""
+    """Whether networkx (VF2) finds an isomorphism that keeps labels, directions and multiplicities.
+
+    Component by component: on several equal components VF2 alone tries all ways to mix them.
+    """
+    unmatched = _components(other)
+    for component in _components(one):
+        partner = next((graph for graph in unmatched if _isomorphic(component, graph)), None)
+        if partner is None:
+            return False
+        unmatched.remove(partner)
+    return not unmatched
+
+
+def _components(graph: Labelled) -> "list[nx.MultiDiGraph[int]]":
+    whole = to_networkx(graph)
+    return [whole.subgraph(vertices) for vertices in nx.weakly_connected_components(whole)]
+
+
+def _isomorphic(one: "nx.MultiDiGraph[int]", other: "nx.MultiDiGraph[int]") -> bool:
     return nx.is_isomorphic(
-        to_networkx(one),
-        to_networkx(other),
+        one,
+        other,
         node_match=lambda a, b: a["label"] == b["label"],
         # networkx's own multi-edge matchers compare sets and so lose multiplicity
         edge_match=lambda a, b: sorted(e["label"] for e in a.values()) == sorted(e["label"] for e in b.values()),

@@ -77,8 +77,8 @@ def content_digest(blueprint: "BlueprintIR") -> str:
         FORMAT_VERSION,
         blueprint.name,
         blueprint.version,
-        [_fields(node) for node in blueprint.nodes],
-        [_fields(edge) for edge in blueprint.edges],
+        [vars(node) for node in blueprint.nodes],
+        [vars(edge) for edge in blueprint.edges],
     ]
     return sha256(_canonical_json(content).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -244,7 +244,8 @@ class Graph:
                 edges = [self.edges[feed.edge].id for feed in self.feeds[place] if feed.slot == slot]
                 self._problem(
                     "dangling_edge",
-                    f"port `{op.port_name(slot)}` of `{node.id}` is fed by {len(edges)} edges: {', '.join(edges)}",
+                    f"port `{op.port_name(slot)}` of `{node.id}` is fed by {len(edges)} edges: "
+                    f"{', '.join(edges)}",
                     f"node `{node.id}`",
                     node=node.id,
                     edges=tuple(edges),

@@ -31,7 +31,8 @@ def _transforms_as_nodes(
 ) -> tuple[Sequence[NodeSpec], Sequence[EdgeSpec]]:
     node_ids = {node.id for node in nodes}
     edge_ids = {edge.id for edge in edges}
-    all_nodes, all_edges = list(nodes), []
+    all_nodes = list(nodes)
+    all_edges: list[EdgeSpec] = []
     for edge in edges:
         if edge.transform is None:
             all_edges.append(edge)
@@ -49,7 +50,7 @@ def _transforms_as_nodes(
                 )
             )
         node_id = _fresh(f"{edge.id}_{op_type}", node_ids)
-        all_nodes.append(NodeSpec(id=node_id, op_type=op_type, attributes=settings))
+        all_nodes.append(NodeSpec(id=node_id, op_type=op_type, attributes=FrozenDict(settings)))
         into = edge.replace(target=node_id, target_port=None, transform=None, connection_type="forward")
         onward = edge.replace(
             id=_fresh(f"{edge.id}_{op_type}", edge_ids),

@@ -69,7 +69,7 @@ def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]
         op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
         for attribute in op.expressions if op is not None and values is not None else ():
             entries = getattr(values, attribute)
-            for entry in entries if isinstance(entry, tuple) else (entry,):
+            for entry in entries if isinstance(entries, tuple) else (entries,):
                 for name in sorted(symbols(parse(entry)) - defined) if isinstance(entry, str) else ():
                     known = ", ".join(sorted(defined)) or "none"
                     problems.append(

@@ -62,18 +62,18 @@ def freeze(value: object, depth: int = 0) -> Any:
     if kind is bool or value is None:
         return value
     if kind is str:
-        return printable(value)  # type: ignore[arg-type]
+        return printable(cast(str, value))
     if kind is float:
-        if not isfinite(value):  # type: ignore[arg-type]
+        if not isfinite(cast(float, value)):
             raise ValueError(f"{value} is not a finite number")
         return value
     if depth >= MAX_NESTING:
         raise ValueError(f"values nest deeper than {MAX_NESTING} levels")
     if isinstance(value, list | tuple):
-        return tuple([freeze(item, depth + 1) for item in value])
-    if isinstance(value, Mapping):
+        return tuple([freeze(item, depth + 1) for item in cast(Sequence[object], value)])
+    if isinstance(value, dict | Mapping):
         frozen: dict[str, Any] = {}
-        for key, item in value.items():
+        for key, item in cast(Mapping[object, object], value).items():
             if not isinstance(key, str) or not _ATTRIBUTE.match(key):
                 raise ValueError(f"{key!r} is not an attribute name (letters, digits and _, at most 64)")
             frozen[key] = freeze(item, depth + 1)
@@ -84,9 +84,9 @@ def freeze(value: object, depth: int = 0) -> Any:
 def thaw(value: object) -> Any:
     """Turn frozen values back into plain lists and dictionaries."""
     if isinstance(value, tuple):
-        return [thaw(item) for item in value]
+        return [thaw(item) for item in cast(tuple[object, ...], value)]
     if isinstance(value, Mapping):
-        return {key: thaw(item) for key, item in value.items()}
+        return {key: thaw(item) for key, item in cast(Mapping[object, object], value).items()}
     return value
 
 
@@ -98,14 +98,14 @@ def printable(text: str) -> str:
 
 
 def _attributes(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict | Mapping):
         raise ValueError("attributes are a mapping from names to values")
-    return freeze(value) if value else EMPTY
+    return freeze(cast(object, value)) if value else EMPTY
 
 
 def as_tuple(value: object) -> object:
     """Accept any list where a tuple is kept."""
-    return tuple(value) if isinstance(value, list | set | frozenset) else value
+    return tuple(cast(Collection[object], value)) if isinstance(value, list | set | frozenset) else value
 
 
 Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=MAX_ID)]

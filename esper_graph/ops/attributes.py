@@ -54,7 +54,7 @@ def per_axis(count: int, entry: Any) -> Any:
     """Return the type of `count` entries, one an axis, that may be written as a single one."""
 
     def spread(value: object) -> object:
-        return value if isinstance(value, tuple) else (value,) * count
+        return cast(object, value) if isinstance(value, tuple) else (value,) * count
 
     return Annotated[tuple[(entry,) * count], BeforeValidator(spread)]
 
@@ -62,7 +62,8 @@ def per_axis(count: int, entry: Any) -> Any:
 def axes_of(value: object) -> object:
     """Write one axis or several as a sorted tuple; None stays None."""
     if isinstance(value, tuple):
-        return tuple(sorted(value)) if all(type(axis) is int for axis in value) else value
+        axes = cast(tuple[Any, ...], value)
+        return tuple(sorted(axes)) if all(type(axis) is int for axis in axes) else axes
     return (value,) if type(value) is int else value
 
 

@@ -5,7 +5,15 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field, model_validator
 
-from esper_graph.ops.attributes import MAX_RANK, Attributes, Count, DtypeName, OpenSizeText, SizeText, read_size
+from esper_graph.ops.attributes import (
+    MAX_RANK,
+    Attributes,
+    Count,
+    DtypeName,
+    OpenSizeText,
+    SizeText,
+    read_size,
+)
 from esper_graph.ops.dims import Dim, symbol
 from esper_graph.ops.opdef import Assumption, Inputs, OpDef
 from esper_graph.ops.rules import positive, tensor
@@ -167,7 +175,8 @@ def _uniform(value: Any) -> Any:
 def infer_constant(a: Constant, inputs: Inputs, assumptions: list[Assumption]) -> tuple[TensorType, ...]:
     """The shape of the value."""
     shape: tuple[Dim, ...] = tuple(
-        positive(read_size(size), f"axis {axis} of the constant", assumptions) for axis, size in enumerate(a.shape)
+        positive(read_size(size), f"axis {axis} of the constant", assumptions)
+        for axis, size in enumerate(a.shape)
     )
     return (TensorType(shape, a.dtype),)
 

@@ -28,7 +28,7 @@ class Linear(Attributes):
 
 
 def infer_linear(a: Linear, inputs: Inputs, assumptions: list[Assumption]) -> tuple[TensorType, ...]:
-    """`[..., in_features] -> [..., out_features]`; a complex input has both parts mapped by the same weights."""
+    """`[..., in_features] -> [..., out_features]`; a complex input has both parts mapped alike."""
     x = tensor_of(inputs[0], "input", "float", "complex")
     if not x.shape or x.shape[-1] != a.in_features:
         raise RuleError(
@@ -54,7 +54,8 @@ def cost_linear(a: Linear, inputs: Inputs, outputs: Any) -> Cost:
     parts = 2 if inputs[0].kind == "complex" else 1
     rows = product(inputs[0].shape[:-1])
     return Cost(
-        macs=rows * (a.in_features * a.out_features * parts), elementwise=rows * a.out_features if a.bias else 0
+        macs=rows * (a.in_features * a.out_features * parts),
+        elementwise=rows * a.out_features if a.bias else 0,
     )
 
 
@@ -82,7 +83,9 @@ def infer_matmul(a: Matmul, inputs: Inputs, assumptions: list[Assumption]) -> tu
     depth, columns = right.shape[-2:] if not a.transpose_b else (right.shape[-1], right.shape[-2])
     if inner != depth:
         raise RuleError(
-            f"matmul of {left} and {right}: {inner} columns meet {depth} rows", expected=str(inner), actual=str(depth)
+            f"matmul of {left} and {right}: {inner} columns meet {depth} rows",
+            expected=str(inner),
+            actual=str(depth),
         )
     lead = broadcast(left.shape[:-2], right.shape[:-2], "matmul")
     return (TensorType((*lead, rows, columns), dtype),)
@@ -139,9 +142,7 @@ class Einsum(Attributes):
 
 def infer_einsum(a: Einsum, inputs: Inputs, assumptions: list[Assumption]) -> tuple[TensorType, ...]:
     """One size a letter."""
-    operands = [
-        tensor_of(value, f"inputs.{slot}", "float", "complex") for slot, value in enumerate(inputs)
-    ]
+    operands = [tensor_of(value, f"inputs.{slot}", "float", "complex") for slot, value in enumerate(inputs)]
     if len(operands) != len(a.operands):
         raise RuleError(
             f"`{a.equation}` has {len(a.operands)} operands, but {len(operands)} values arrive",

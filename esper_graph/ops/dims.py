@@ -83,6 +83,8 @@ class Expression:
         return -self + other
 
     def __mul__(self, other: "Dim") -> "Dim":
+        if isinstance(other, int):
+            return Expression(tuple([(one, other * count) for one, count in self.terms])) if other else 0
         total: dict[Monomial, int] = {}
         for left, a in self.terms:
             for right, b in _terms(other):
@@ -125,10 +127,13 @@ def ceil_div(size: Dim, divisor: int) -> Dim:
 
 def product(sizes: "tuple[Dim, ...]") -> Dim:
     """Multiply sizes; 1 for none."""
-    total: Dim = 1
+    number, rest = 1, None
     for size in sizes:
-        total = total * size
-    return total
+        if isinstance(size, int):
+            number *= size
+        else:
+            rest = size if rest is None else rest * size
+    return number if rest is None else rest * number
 
 
 def symbols(size: Dim) -> frozenset[str]:
@@ -168,10 +173,11 @@ def evaluate(size: Dim, values: Mapping[str, int]) -> int:
         return size
     total = 0
     for monomial, coefficient in size.terms:
+        term = coefficient
         for atom, power in monomial:
             value = values[atom] if isinstance(atom, str) else evaluate(atom.numerator, values) // atom.divisor
-            coefficient *= value**power
-        total += coefficient
+            term *= value**power
+        total += term
     return total
 
 

@@ -77,13 +77,19 @@ def _operands(a: Operand, inputs: Inputs, op_type: str) -> list[TensorType]:
     """Return the tensors at the ports, after checking that there is exactly one right operand."""
     given = [value for value in inputs if value is not None]
     if (len(given) == 1) == (a.scalar is None):
-        rest = "neither a second value nor `scalar`" if a.scalar is None else "both a second value and `scalar`"
-        raise RuleError(f"`{op_type}` has {rest}", hint=f"give {'one' if a.scalar is None else 'only one'} of them")
+        rest = (
+            "neither a second value nor `scalar`" if a.scalar is None else "both a second value and `scalar`"
+        )
+        raise RuleError(
+            f"`{op_type}` has {rest}", hint=f"give {'one' if a.scalar is None else 'only one'} of them"
+        )
     tensors = [tensor(value, f"value {slot}") for slot, value in enumerate(given)]
     for x in tensors:
         if x.kind not in _KINDS[op_type]:
             raise RuleError(
-                f"`{op_type}` takes {', '.join(_KINDS[op_type])} elements, not {x}", hint="insert `cast`", actual=str(x)
+                f"`{op_type}` takes {', '.join(_KINDS[op_type])} elements, not {x}",
+                hint="insert `cast`",
+                actual=str(x),
             )
     return tensors
 
@@ -118,7 +124,9 @@ def infer_pow(a: Operand, inputs: Inputs, assumptions: list[Assumption]) -> tupl
         _check_scalar(found, a.scalar, "pow")
     if found.kind == "int" and (a.scalar is None or a.scalar < 0):
         shown = " and ".join(map(str, tensors)) if a.scalar is None else f"{tensors[0]} and {a.scalar}"
-        raise RuleError(f"pow of {shown} may not be a whole number", hint="insert `cast` to a dtype of kind float")
+        raise RuleError(
+            f"pow of {shown} may not be a whole number", hint="insert `cast` to a dtype of kind float"
+        )
     return (found,)
 
 

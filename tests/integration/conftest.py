@@ -30,7 +30,11 @@ def wipe(engine: Engine) -> None:
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(engine_id, marks=() if engine_id == "embedded" else pytest.mark.servers)
+        # One worker an engine: two would only wait for one another.
+        pytest.param(
+            engine_id,
+            marks=[pytest.mark.xdist_group(engine_id), *([] if engine_id == "embedded" else [pytest.mark.servers])],
+        )
         for engine_id in session.engine_ids()
     ],
 )

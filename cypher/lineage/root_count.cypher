@@ -1,0 +1,6 @@
+// How many blueprints derive from nothing here.
+// returns total
+// access read
+MATCH (b:Blueprint)
+WHERE NOT (b)-[:DERIVED_FROM]->(:Blueprint)
+RETURN count(b) AS total;

@@ -1,0 +1,67 @@
+"""Blueprints from files, directories and standard input."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from esper_graph.errors import BlueprintError, FormatError, Problem
+
+if TYPE_CHECKING:
+    from esper_graph.ir.blueprint import BlueprintIR
+
+
+def read_blueprint(path: Path) -> "BlueprintIR":
+    """Read one blueprint; `-` is standard input.
+
+    Raises:
+        FormatError: It cannot be read; the file is named.
+    """
+    from esper_graph.ir.blueprint import BlueprintIR
+
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise FormatError(
+            Problem("format", f"`{path}` cannot be read: {error.strerror}", hint="check the path")
+        ) from None
+    try:
+        return BlueprintIR.from_json(data)
+    except BlueprintError as error:
+        raise _in_file(error, path) from None
+
+
+def read_blueprints(paths: Iterable[Path]) -> list["BlueprintIR"]:
+    """Read blueprints from files, and from all `*.json` files of directories, in the order of names."""
+    files: list[Path] = []
+    for path in paths:
+        files += sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
+        raise FormatError(Problem("format", "there are no `*.json` files", hint="name files or a directory"))
+    return [read_blueprint(path) for path in files]
+
+
+def refuse_invalid(
+    blueprints: Sequence["BlueprintIR"],
+    max_nodes: int | None = None,
+    max_edges: int | None = None,
+    max_depth: int | None = None,
+) -> None:
+    """Check all blueprints under the limits of this call.
+
+    Raises:
+        BlueprintError: One is not valid.
+    """
+    from esper_graph.ir.check import check, default_limits, raise_limits
+
+    rules = raise_limits(default_limits(), max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
+    for one in blueprints:
+        problems = check(one, limits=rules)
+        if problems:
+            raise BlueprintError.of(problems, one.id or one.name)
+
+
+def _in_file(error: BlueprintError, path: Path) -> BlueprintError:
+    first, *others = error.problems
+    named = Problem(first.kind, first.message, f"{path}  {first.where}".rstrip(), first.hint, first.facts)
+    return BlueprintError.of([named, *others])

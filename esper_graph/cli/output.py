@@ -1,0 +1,122 @@
+"""Print: tables for people, one JSON document for programs, bare ids for pipes."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import click
+
+from esper_graph.property_graph.answer import Answer
+
+T = TypeVar("T")
+Columns = Mapping[str, Callable[[Any], object]]
+
+
+def plain(value: object) -> Any:
+    """Turn records, times and mappings into what JSON can say."""
+    if isinstance(value, Answer):
+        answer = cast(Answer[object], value)
+        return {
+            "items": [plain(item) for item in answer],
+            "complete": answer.complete,
+            "truncated_by": answer.truncated_by,
+            "omitted_count": answer.omitted_count,
+            "total": answer.total,
+        }
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in cast(Mapping[object, object], value).items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in cast(Iterable[object], value)]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if hasattr(value, "model_fields"):
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}  # pyright: ignore
+    return str(value)
+
+
+def document(value: object) -> str:
+    """Return the JSON document of a value."""
+    return json.dumps(plain(value), ensure_ascii=False, indent=2)
+
+
+def emit(
+    value: object,
+    *,
+    as_json: bool,
+    quiet: bool,
+    ids: Callable[[], Iterable[str]],
+    people: Callable[[], None],
+) -> None:
+    """Print a result in the form that was asked for."""
+    if as_json:
+        click.echo(document(value))
+    elif quiet:
+        for one in ids():
+            click.echo(one)
+    else:
+        people()
+
+
+def answer_table(answer: Answer[T], columns: Columns, *, empty: str = "nothing found") -> None:
+    """Print an answer as a table, and on standard error whether it is complete."""
+    if answer:
+        table(answer, columns)
+    else:
+        note(empty)
+    completeness(answer)
+
+
+def completeness(answer: Answer[Any]) -> None:
+    """Say on standard error when an answer leaves something out."""
+    if not answer.complete:
+        left = "more" if answer.omitted_count is None else f"{answer.omitted_count:,} more"
+        note(f"not complete: {left}, cut by {answer.truncated_by}")
+
+
+def table(rows: Iterable[T], columns: Columns) -> None:
+    """Print rows as a table with a header."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for name in columns:
+        numeric = name in _NUMBERS
+        drawn.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
+    for row in rows:
+        drawn.add_row(*[cell(make(row)) for make in columns.values()])
+    terminal = sys.stdout.isatty()
+    Console(file=sys.stdout, width=None if terminal else 10_000, highlight=False, markup=False).print(drawn)
+
+
+_NUMBERS = frozenset(
+    {"version", "generation", "ops", "nodes", "edges", "parameters", "FLOPs", "MACs", "value", "bytes", "MB"}
+)
+
+
+def cell(value: object) -> str:
+    """Write one value for people."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, list | tuple):
+        return " ".join(str(item) for item in cast(Sequence[object], value))
+    return str(value)
+
+
+def note(text: str) -> None:
+    """Say something on standard error."""
+    click.echo(text, err=True)

@@ -1,0 +1,207 @@
+"""Make a kernel: emit, fill with first values, compile with torch, and write reproducible bytes."""
+
+import io
+import re
+import time
+import warnings as python_warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from esper_graph.compile.archive import (
+    MODULE,
+    digest_of,
+    facts_text,
+    fresh_class_name,
+    rewrite,
+)
+from esper_graph.compile.emit import PASSES, Program, emit
+from esper_graph.compile.hints import hints_of
+from esper_graph.compile.job import BACKEND, MODES, PROFILE, CompileJob, CompileResult
+from esper_graph.compile.weights import initial_values
+from esper_graph.errors import LoweringError
+
+if TYPE_CHECKING:
+    import torch
+
+_BIG = 512 * 1024 * 1024
+
+
+def compile_blueprint(job: CompileJob) -> CompileResult:
+    """Compile a blueprint.
+
+    Equal jobs give equal bytes, in every process, with the same versions of torch and esper_graph.
+
+    Raises:
+        BlueprintError: The blueprint is not valid.
+        LoweringError: An op, attribute, precision or size cannot be expressed.
+    """
+    started = time.perf_counter()
+    blueprint = job.blueprint
+    _check(job)
+    program = emit(job)
+    facts = _facts(job, program)
+    text = facts_text(facts)
+    name = fresh_class_name()
+    data = rewrite(_archived(_scripted(job, program, name), job), name, text)
+    parameters = sum(slot.parameter.size for slot in program.slots if slot.parameter.trainable)
+    warnings = [f"the kernel has {len(data) // 2**20} MiB"] if len(data) > _BIG else []
+    return CompileResult(
+        data=data,
+        digest=digest_of(data),
+        fingerprint=blueprint.fingerprint,
+        content_digest=blueprint.content_digest,
+        mode=job.mode,
+        backend=BACKEND,
+        profile=PROFILE,
+        precision=job.precision,
+        passes=PASSES[job.mode],
+        seed=job.seed,
+        torch_version=str(facts["torch"]),
+        esper_graph_version=str(facts["esper_graph"]),
+        parameters=parameters,
+        hints=hints_of(blueprint),
+        warnings=tuple(warnings),
+        compile_ms=(time.perf_counter() - started) * 1e3,
+    )
+
+
+def _check(job: CompileJob) -> None:
+    if job.mode not in MODES:
+        raise LoweringError(f"`{job.mode}` is not a mode", hint=f"the modes are {' and '.join(MODES)}")
+    job.blueprint.validate()
+    for node in job.blueprint.nodes:
+        if node.precision != "fp32":
+            raise LoweringError(
+                f"`{node.id}` asks for the precision {node.precision}, and kernels compute in fp32 only",
+                where=[f"node  {node.id} ({node.op_type})"],
+                hint="leave `precision` at fp32",
+            )
+    if job.precision != "fp32":
+        raise LoweringError(
+            f"the precision {job.precision} was asked for, and kernels compute in fp32 only",
+            where=[f"blueprint  {job.blueprint.id or job.blueprint.name}"],
+            hint="compile with fp32",
+        )
+
+
+def _facts(job: CompileJob, program: Program) -> Mapping[str, Any]:
+    import torch
+
+    blueprint = job.blueprint
+    return {
+        "blueprint": blueprint.id,
+        "fingerprint": blueprint.fingerprint,
+        "content_digest": blueprint.content_digest,
+        "mode": job.mode,
+        "backend": BACKEND,
+        "profile": PROFILE,
+        "precision": job.precision,
+        "passes": list(PASSES[job.mode]),
+        "seed": job.seed,
+        "torch": str(torch.__version__),
+        "esper_graph": own_version(),
+        "inputs": program.inputs,
+        "outputs": program.outputs,
+        "parameters": {
+            slot.name: {"node": slot.node, "name": slot.parameter.name, "trainable": slot.parameter.trainable}
+            for slot in program.slots
+        },
+    }
+
+
+def own_version() -> str:
+    """Return the version of esper_graph."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("esper-graph")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out the announcement that TorchScript is deprecated: it is known."""
+    with python_warnings.catch_warnings():
+        python_warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
+        yield
+
+
+def _scripted(job: CompileJob, program: Program, name: str) -> "torch.nn.Module":
+    import torch
+
+    values = _first_values(job, program)
+    script_module: Any = torch.jit.ScriptModule
+
+    def fill(self: Any) -> None:
+        script_module.__init__(self)
+        for slot in program.slots:
+            tensor = values[slot.name]
+            if slot.parameter.trainable:
+                setattr(self, slot.name, torch.nn.Parameter(tensor, requires_grad=job.mode == "train"))
+            else:
+                self.register_buffer(slot.name, tensor)
+        for constant, (value, dtype) in program.state.constants.items():
+            self.register_buffer(constant, torch.tensor(value, dtype=getattr(torch, dtype)))
+        for tap in program.state.taps:
+            setattr(self, tap.name, torch.jit.Attribute(torch.zeros(0), torch.Tensor))
+        for counter in program.state.counters:
+            setattr(self, counter, torch.jit.Attribute(0, int))
+
+    with quiet():
+        module = type(name, (script_module,), {"__module__": MODULE, "__init__": fill})()
+        try:
+            module.define(program.source)
+        except RuntimeError as error:
+            raise _refused(job, program, error) from error
+        if job.mode == "infer":
+            module.eval()
+    return module
+
+
+def _first_values(job: CompileJob, program: Program) -> dict[str, "torch.Tensor"]:
+    import torch
+
+    zeroed = {
+        node.id: values.padding_idx
+        for node, values in zip(job.blueprint.nodes, job.blueprint.graph.values, strict=True)
+        if node.op_type == "embedding" and values.padding_idx is not None
+    }
+    found: dict[str, torch.Tensor] = {}
+    for slot in program.slots:
+        drawn = initial_values(slot.parameter, seed=job.seed, origin=slot.origin)
+        if slot.node in zeroed:
+            drawn[zeroed[slot.node]] = 0.0
+        found[slot.name] = torch.from_numpy(drawn)  # pyright: ignore[reportUnknownMemberType]
+    return found
+
+
+def _archived(module: "torch.nn.Module", job: CompileJob) -> bytes:
+    import torch
+
+    buffer = io.BytesIO()
+    with quiet():
+        try:
+            torch.jit.save(module, buffer)  # pyright: ignore[reportUnknownMemberType]
+        except RuntimeError as error:
+            raise LoweringError(
+                f"torch cannot save the kernel of `{job.blueprint.id or job.blueprint.name}`: {_first_line(error)}"
+            ) from error
+    return buffer.getvalue()
+
+
+def _refused(job: CompileJob, program: Program, error: RuntimeError) -> LoweringError:
+    """Say which node torch's compiler complains about, as far as the line it quotes tells."""
+    quoted = re.search(r"File \"<string>\", line (\d+)", str(error))
+    lines = program.source.splitlines()
+    number = int(quoted.group(1)) if quoted else 0
+    return LoweringError(
+        f"torch does not compile `{job.blueprint.id or job.blueprint.name}`: {_first_line(error)}",
+        where=[f"line {number}  {lines[number - 1].strip()}"] if 0 < number <= len(lines) else (),
+        hint="a lowering of your own writes this; the shipped ones are tested to compile",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,0 +1,247 @@
+"""Write a blueprint as the source of a flat TorchScript module."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from esper_graph.compile.job import CompileJob, Mode
+from esper_graph.compile.lowering import LOWERINGS
+from esper_graph.compile.lowering.site import Lowered, Site, Slot, State
+from esper_graph.compile.lowering.source import Writer, expression, integer
+from esper_graph.errors import LoweringError
+from esper_graph.ir.graph import Graph
+from esper_graph.ir.shapes import Inference
+from esper_graph.ops.dims import Dim, Expression, evaluate, symbols
+from esper_graph.ops.values import TensorType
+
+PASSES: Mapping[Mode, tuple[str, ...]] = MappingProxyType(
+    {"train": ("drop_unused@1",), "infer": ("drop_effects@1", "drop_unused@1", "settle_evaluation@1")}
+)
+"""What happens to a blueprint on its way into a kernel of each mode, with versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A kernel as text, and what its module must hold.
+
+    Attributes:
+        source: Definitions of the module's methods.
+        slots: Parameters and buffers.
+        state: Taps, counters and constants.
+        inputs: Number of arguments.
+        outputs: Number of results.
+    """
+
+    source: str
+    slots: tuple[Slot, ...]
+    state: State
+    inputs: int
+    outputs: int
+
+
+def emit(job: CompileJob) -> Program:
+    """Write the source of a valid blueprint's kernel.
+
+    Raises:
+        LoweringError: An op or a size cannot be expressed.
+    """
+    return _Emitter(job).program()
+
+
+class _Emitter:
+    def __init__(self, job: CompileJob) -> None:
+        self.job = job
+        self.graph: Graph = job.blueprint.graph
+        self.inference: Inference = job.blueprint.inference
+        self.writer = Writer()
+        self.state = State()
+        self.slots = _slots(self.graph, job.origins)
+        self.held: list[tuple[Lowered, ...]] = [() for _ in self.graph.nodes]
+        self.arguments = {place: f"x{number}" for number, place in enumerate(self.graph.of_type("input"))}
+        self.symbols: dict[str, str] = {}
+        self.live = live(self.graph, self.job.mode)
+
+    def program(self) -> Program:
+        self._inputs()
+        assert self.graph.order is not None, "only valid blueprints get here"
+        for place in self.graph.order:
+            if place in self.live and self.graph.nodes[place].op_type not in ("input", "output"):
+                self._lower(place)
+        results: list[str] = []
+        for place in self.graph.of_type("output"):
+            (result,) = self._arriving(place)
+            assert isinstance(result, str), "outputs take tensors only"
+            results.append(result)
+        slots = [slot for owned in self.slots for slot in owned.values()]
+        unique = tuple({slot.name: slot for slot in slots}.values())
+        source = self._methods(results)
+        return Program(source, unique, self.state, len(self.arguments), len(results))
+
+    # ---------------------------------------------------------------- arguments
+
+    def _inputs(self) -> None:
+        """Read the sizes of the symbols off the arguments, and refuse arguments of another shape."""
+        types: dict[str, TensorType] = {}
+        for place, argument in self.arguments.items():
+            outputs = self.inference.outputs[place]
+            assert outputs is not None
+            assert isinstance(outputs[0], TensorType)
+            types[argument] = outputs[0]
+        for argument, kind in types.items():
+            self._refuse(f"{argument}.dim() != {integer(kind.rank)}", argument, f"must have {kind.rank} axes")
+        later: list[tuple[str, int, Dim]] = []
+        for argument, kind in types.items():
+            for axis, size in enumerate(kind.shape):
+                if not self._define(argument, axis, size):
+                    later.append((argument, axis, size))
+        for argument, axis, size in later:
+            missing = sorted(symbols(size) - self.symbols.keys())
+            if missing:
+                raise LoweringError(
+                    f"the size `{missing[0]}` cannot be read off any input: `{size}` does not determine it",
+                    hint="give one input an axis of that size alone",
+                )
+            found = expression(size, self.symbols)
+            shown = f"must be {size}" if isinstance(size, int) else "must fit the sizes of the other inputs"
+            self._refuse(f"{argument}.size({axis}) != {found}", argument, f"axis {axis} {shown}")
+
+    def _define(self, argument: str, axis: int, size: Dim) -> bool:
+        """Take an axis as the definition of a symbol; tell whether nothing is left to check."""
+        names = symbols(size)
+        if len(names) != 1 or next(iter(names)) in self.symbols:
+            return False
+        (name,) = names
+        rate, base = evaluate(size, {name: 1}) - evaluate(size, {name: 0}), evaluate(size, {name: 0})
+        linear = isinstance(size, Expression) and all(
+            sum(power for _, power in monomial) <= 1 and all(isinstance(atom, str) for atom, _ in monomial)
+            for monomial, _ in size.terms
+        )
+        if not linear or rate < 1:
+            return False
+        variable = self.symbols[name] = f"s{len(self.symbols)}"
+        if (rate, base) == (1, 0):
+            self.writer.line(f"{variable} = {argument}.size({integer(axis)})")
+            return True
+        self.writer.line(f"{variable} = ({argument}.size({integer(axis)}) - {integer(base)}) // {integer(rate)}")
+        return False
+
+    def _refuse(self, condition: str, argument: str, message: str) -> None:
+        with self.writer.block(f"if {condition}:"):
+            self.writer.line(f'raise RuntimeError("input {argument[1:]} of the kernel: {message}")')
+
+    # ---------------------------------------------------------------- nodes
+
+    def _arriving(self, place: int) -> list[Lowered | None]:
+        types = self.graph.input_types(self.inference.outputs, place)
+        assert types is not None, "only valid blueprints get here"
+        arriving: list[Lowered | None] = [None] * len(types)
+        for feed in self.graph.feeds[place]:
+            argument = self.arguments.get(feed.source)
+            arriving[feed.slot] = argument or self.held[feed.source][feed.source_slot]
+        return arriving
+
+    def _lower(self, place: int) -> None:
+        node, outputs = self.graph.nodes[place], self.inference.outputs[place]
+        types = self.graph.input_types(self.inference.outputs, place)
+        assert outputs is not None
+        assert types is not None
+        site = Site(
+            node=node.id,
+            op_type=node.op_type,
+            place=place,
+            a=self.graph.values[place],
+            inputs=self._arriving(place),
+            types=types,
+            outputs=outputs,
+            mode=self.job.mode,
+            writer=self.writer,
+            symbols=self.symbols,
+            slots=self.slots[place],
+            state=self.state,
+            device=self._device(),
+        )
+        lowering = LOWERINGS.get(node.op_type)
+        if lowering is None:
+            raise site.refuse("the op has no lowering", "add one with `esper_graph.compile.register_lowering`")
+        if node.precision != "fp32":
+            raise site.refuse(
+                f"its precision is {node.precision}, and kernels compute in fp32 only",
+                "leave `precision` at fp32 for now",
+            )
+        held = lowering(site)
+        if len(held) != len(outputs):
+            raise site.refuse(f"its lowering gives {len(held)} values where {len(outputs)} are declared")
+        self.held[place] = held
+
+    def _device(self) -> str:
+        if self.arguments:
+            return "x0.device"
+        return next((f"self.{slot.name}.device" for owned in self.slots for slot in owned.values()), 'torch.device("cpu")')
+
+    # ---------------------------------------------------------------- methods
+
+    def _methods(self, results: Sequence[str]) -> str:
+        arguments = list(self.arguments.values())
+        given = "".join(f", {argument}: Tensor" for argument in arguments)
+        passed = "".join(f"{argument}, " for argument in arguments)
+        kind = "Tensor" if len(results) == 1 else f"Tuple[{', '.join(['Tensor'] * len(results))}]"
+        result = ", ".join(results)
+        body = self.writer.lines
+        if self.job.mode == "infer":
+            return "\n".join([f"def forward(self{given}) -> {kind}:", *body, f"    return {result}", ""])
+        both = f"Tuple[{kind}, Dict[str, Tensor]]"
+        wrapped = result if len(results) == 1 else f"({result})"
+        lines = [
+            f"def run(self{given}, probe: bool) -> {both}:",
+            "    metrics: Dict[str, Tensor] = {}",
+            *body,
+            f"    return {wrapped}, metrics",
+            f"def forward(self{given}) -> {kind}:",
+            f"    return self.run({passed}False)[0]",
+            f"def forward_with_metrics(self{given}) -> {both}:",
+            f"    return self.run({passed}True)",
+            "def gradient_metrics(self) -> Dict[str, Tensor]:",
+            "    metrics: Dict[str, Tensor] = {}",
+        ]
+        for tap in self.state.taps:
+            lines += [
+                f"    if self.{tap.name}.requires_grad:",
+                f"        g = self.{tap.name}.grad",
+                "        if g is not None:",
+                f"            metrics[{tap.key}] = {tap.measure}",
+            ]
+        return "\n".join([*lines, "    return metrics", ""])
+
+
+def live(graph: Graph, mode: Mode) -> frozenset[int]:
+    """Find the nodes that a kernel computes: those from which an output, or in training an effect, is reached."""
+    waiting = [
+        place
+        for place, (node, op) in enumerate(zip(graph.nodes, graph.ops, strict=True))
+        if node.op_type == "output" or (mode == "train" and op is not None and op.effect)
+    ]
+    found: set[int] = set()
+    while waiting:
+        place = waiting.pop()
+        if place not in found:
+            found.add(place)
+            waiting += [feed.source for feed in graph.feeds[place]]
+    return frozenset(found)
+
+
+def _slots(graph: Graph, origins: Mapping[str, str]) -> list[dict[str, Slot]]:
+    """Name the tensors of each node; a node that shares uses those of the owner."""
+    owned: list[dict[str, Slot]] = []
+    for place, (node, op) in enumerate(zip(graph.nodes, graph.ops, strict=True)):
+        parameters = op.parameters(graph.values[place]) if op is not None and node.shares is None else ()
+        slots: dict[str, Slot] = {}
+        for parameter in parameters:
+            name = f"p{place}_{parameter.name.replace('.', '__')}"
+            if not name.isidentifier() or not name.isascii():
+                raise LoweringError(f"`{parameter.name}` of the op `{node.op_type}` is not a parameter's name")
+            slots[parameter.name] = Slot(name, node.id, origins.get(node.id, node.id), parameter)
+        owned.append(slots)
+    return [
+        owned[graph.position[node.shares]] if node.shares is not None else owned[place]
+        for place, node in enumerate(graph.nodes)
+    ]

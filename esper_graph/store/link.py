@@ -1,0 +1,124 @@
+"""Add a derivation between two blueprints that both exist: the only write that could close a cycle.
+
+Whoever does it takes the lineage lock first, so that nobody can add the other half of a cycle between the
+search for a path and the write.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from esper_graph.errors import BlueprintNotFoundError, LineageCycleError, QueryError, UnknownParentError
+from esper_graph.errors import close_names, suggestion
+from esper_graph.ir.specs import DERIVATION_KINDS
+from esper_graph.property_graph.catalogue import get
+from esper_graph.property_graph.records import Operation
+from esper_graph.store import events
+from esper_graph.store.engines import Engine, Transaction
+
+
+def link(
+    engine: Engine,
+    child: str,
+    parent: str,
+    *,
+    kind: str,
+    operation: Operation,
+    reason: str | None = None,
+    mutation_type: str | None = None,
+    edits: Sequence[Mapping[str, Any]] = (),
+) -> bool:
+    """Record that a registered blueprint also derives from another one.
+
+    Generations downstream are numbered anew in the same transaction. What is linked already in this way stays
+    as it is.
+
+    Args:
+        child: Id of the blueprint that derives.
+        parent: Id of the one that it derives from.
+        kind: One of the closed list of derivation kinds.
+        reason: Why; the operation's reason unless given.
+
+    Returns:
+        Whether the derivation is new.
+
+    Raises:
+        LineageCycleError: The parent descends from the child, or is the child.
+        BlueprintNotFoundError: The child does not exist.
+        UnknownParentError: The parent does not exist.
+        QueryError: There is no such kind.
+    """
+    if kind not in DERIVATION_KINDS:
+        raise QueryError(
+            f"`{kind}` is no kind of derivation",
+            hint=suggestion(close_names(kind, DERIVATION_KINDS)) or f"one of {', '.join(DERIVATION_KINDS)}",
+        )
+    properties = {
+        "kind": kind,
+        "mutation_type": mutation_type,
+        "edits": json.dumps([dict(edit) for edit in edits], sort_keys=True),
+        "actor": operation.actor,
+        "reason": reason or operation.reason,
+    }
+
+    def work(transaction: Transaction) -> bool:
+        transaction.run(get("lineage/lock"))
+        asked = {"child": child, "parent": parent, "kind": kind, "operation_id": operation.id}
+        (state,) = transaction.run(get("lineage/link_state"), asked)
+        if state["child"] is None:
+            raise BlueprintNotFoundError(child)
+        if state["parent"] is None:
+            raise UnknownParentError(parent, child=child)
+        if child == parent:
+            raise LineageCycleError(child, parent, [child, child])
+        if state["linked"] or state["repeated"]:
+            return bool(state["repeated"])
+        (way,) = transaction.run(get("lineage/path"), {"child": parent, "ancestor": child})
+        if way["ids"] is not None:
+            raise LineageCycleError(child, parent, [child, *way["ids"]])
+        transaction.run(
+            get("lineage/link"),
+            {
+                "child": child,
+                "parent": parent,
+                "key": f"{child}|{kind}|{parent}",
+                "properties": {name: value for name, value in properties.items() if value is not None},
+                "registered_at": operation.at.isoformat(),
+            },
+        )
+        if state["child_generation"] <= state["parent_generation"]:
+            _renumber(transaction, child)
+        events.record(transaction, operation, [child, parent])
+        return True
+
+    return engine.write(work, name="lineage/link", retry_conflicts=True)
+
+
+def _renumber(transaction: Transaction, blueprint_id: str) -> None:
+    """Give a blueprint and all below it 1 + the largest generation of their parents."""
+    rows = {row["id"]: row for row in transaction.run(get("lineage/generations_below"), {"id": blueprint_id})}
+    waiting = {member: sum(parent in rows for parent in row["parents"]) for member, row in rows.items()}
+    below: dict[str, list[str]] = {member: [] for member in rows}
+    for member, row in rows.items():
+        for parent in row["parents"]:
+            if parent in below:
+                below[parent].append(member)
+    generations: dict[str, int] = {}
+    ready = [member for member, count in waiting.items() if not count]
+    for member in ready:  # grows while it is walked: parents before their children
+        row = rows[member]
+        above = zip(row["parents"], row["above"], strict=True)
+        generations[member] = 1 + max(
+            (generations.get(parent, generation) for parent, generation in above), default=-1
+        )
+        for follower in below[member]:
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                ready.append(follower)
+    changed = [
+        {"id": member, "generation": generation}
+        for member, generation in generations.items()
+        if rows[member]["generation"] != generation
+    ]
+    for begin in range(0, len(changed), 5_000):
+        transaction.run(get("lineage/set_generations"), {"generations": changed[begin : begin + 5_000]})
