@@ -1,4 +1,4 @@
-"""The command line: parse, call the registry, print. `esper-graph --help` loads click and nothing else of weight."""
+"""The command line: parse, call the registry, print. `esper-graph --help` loads click and little else."""
 
 import sys
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class _Nouns(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in NOUNS.items()])
 
 
-def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001, click's signature
+def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from importlib.metadata import version
 
@@ -102,7 +102,9 @@ def _show(error: EsperGraphError, *, as_json: bool) -> None:
     if as_json:
         from esper_graph.cli.output import document
 
-        facts = {name: value for name, value in vars(error).items() if name not in ("message", "where", "hint")}
+        facts = {
+            name: value for name, value in vars(error).items() if name not in ("message", "where", "hint")
+        }
         click.echo(
             document(
                 {

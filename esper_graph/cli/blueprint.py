@@ -27,7 +27,9 @@ def blueprint() -> None:
 
 @blueprint.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--parent", "parents", multiple=True, metavar="ID", help="It derives from this; may be repeated.")
+@click.option(
+    "--parent", "parents", multiple=True, metavar="ID", help="It derives from this; may be repeated."
+)
 @click.option("--kind", metavar="KIND", help="Kind of the derivation, such as mutation or crossover.")
 @click.option("--external-parent", is_flag=True, help="Keep parents that this store lacks as names only.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag; may be repeated.")
@@ -373,4 +375,3 @@ def history(reference: str, as_json: bool, quiet: bool) -> None:
             },
         ),
     )
-

@@ -26,9 +26,9 @@ def CONNECTION(command: Callable[_P, _T]) -> Callable[_P, _T]:  # noqa: N802, us
     """Add the options that name the store."""
     for name, text in reversed(_FLAGS.items()):
         command = click.option(f"--{name}", metavar=name.upper(), default=None, help=text)(command)
-    return click.option(
-        "--adopt", is_flag=True, help="Use a database that holds other data already."
-    )(command)
+    return click.option("--adopt", is_flag=True, help="Use a database that holds other data already.")(
+        command
+    )
 
 
 def output_options(command: Callable[_P, _T]) -> Callable[_P, _T]:

@@ -30,7 +30,9 @@ def evolve() -> None:
     type=click.Path(path_type=Path, allow_dash=True),
     help="JSON file with a list of edits; `-` is standard input.",
 )
-@click.option("--type", "mutation_type", default="mutation", show_default=True, metavar="TEXT", help="What it is.")
+@click.option(
+    "--type", "mutation_type", default="mutation", show_default=True, metavar="TEXT", help="What it is."
+)
 @click.option("--id", "blueprint_id", metavar="ID", help="Id of the child.")
 @click.option("--name", metavar="NAME", help="Name of the child.")
 @click.option("--no-repair", is_flag=True, help="Refuse instead of adjusting consumers.")

@@ -29,7 +29,9 @@ def _relatives(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--rediscoveries", is_flag=True, help="Follow rediscoveries too."),
         click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Most relatives to list."),
-        click.option("--max-generations", type=click.IntRange(min=1), metavar="N", help="Derivations to follow."),
+        click.option(
+            "--max-generations", type=click.IntRange(min=1), metavar="N", help="Derivations to follow."
+        ),
         click.argument("reference", metavar="ID"),
     ):
         command = option(command)
@@ -40,7 +42,12 @@ def _relatives(command: Callable[..., None]) -> Callable[..., None]:
 @_relatives
 @output_options
 def ancestors(
-    reference: str, max_generations: int | None, limit: int | None, rediscoveries: bool, as_json: bool, quiet: bool
+    reference: str,
+    max_generations: int | None,
+    limit: int | None,
+    rediscoveries: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """List what a blueprint derives from, nearest generation first."""
     store = registry()
@@ -57,7 +64,12 @@ def ancestors(
 @_relatives
 @output_options
 def descendants(
-    reference: str, max_generations: int | None, limit: int | None, rediscoveries: bool, as_json: bool, quiet: bool
+    reference: str,
+    max_generations: int | None,
+    limit: int | None,
+    rediscoveries: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """List what derives from a blueprint, nearest generation first."""
     store = registry()
@@ -122,7 +134,8 @@ def path(one: str, other: str, as_json: bool, quiet: bool) -> None:
             click.echo(name)
         return
     for step in found:
-        click.echo(f"{step.child} -> {step.parent}  {step.kind}{f' ({step.mutation_type})' if step.mutation_type else ''}")
+        text = f" ({step.mutation_type})" if step.mutation_type else ""
+        click.echo(f"{step.child} -> {step.parent}  {step.kind}{text}")
 
 
 @lineage.command()
@@ -147,8 +160,10 @@ def roots(reference: str | None, as_json: bool, quiet: bool) -> None:
         found,
         as_json=as_json,
         quiet=quiet,
-        ids=lambda: list(found),
-        people=lambda: answer_table(found, {"id": lambda one: one}, empty="no blueprints"),
+        ids=lambda: [one.id for one in found],
+        people=lambda: answer_table(
+            found, {"id": lambda one: one.id, "name": lambda one: one.name}, empty="no blueprints"
+        ),
     )
 
 
@@ -160,7 +175,7 @@ def draw_tree(family: "Answer[Relative]", start: str | None = None) -> str:
     lines: list[str] = []
     # A stack instead of recursion: families may be thousands of generations deep.
     waiting: list[tuple[Relative, str, str]] = [
-        (one, "", "") for one in reversed(sorted(children.get(None, []), key=lambda one: one.id))
+        (one, "", "") for one in sorted(children.get(None, []), key=lambda one: one.id, reverse=True)
     ]
     while waiting:
         one, lead, branch = waiting.pop()

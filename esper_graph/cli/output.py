@@ -37,7 +37,7 @@ def plain(value: object) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if hasattr(value, "model_fields"):
-        return {name: plain(getattr(value, name)) for name in type(value).model_fields}  # pyright: ignore
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
     return str(value)
 
 

@@ -32,7 +32,11 @@ def list_(as_json: bool, quiet: bool) -> None:
         ids=lambda: [one.name for one in found],
         people=lambda: table(
             found,
-            {"name": lambda one: one.name, "access": lambda one: one.access, "summary": lambda one: one.summary},
+            {
+                "name": lambda one: one.name,
+                "access": lambda one: one.access,
+                "summary": lambda one: one.summary,
+            },
         ),
     )
 
@@ -59,9 +63,11 @@ def run(name: str, parameters: tuple[str, ...], as_json: bool, quiet: bool) -> N
         as_json=as_json,
         quiet=quiet,
         ids=lambda: [cell(row[columns[0]]) for row in found],
-        people=lambda: table(found, {column: lambda row, column=column: row[column] for column in columns})
-        if found
-        else note("no rows"),
+        people=lambda: (
+            table(found, {column: lambda row, column=column: row[column] for column in columns})
+            if found
+            else note("no rows")
+        ),
     )
 
 

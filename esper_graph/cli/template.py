@@ -18,15 +18,15 @@ def list_(as_json: bool, quiet: bool) -> None:
     """List the templates and their arguments."""
     from esper_graph.templates import TEMPLATES
 
-    rows = [
-        {"name": name, "arguments": one.usage, "summary": one.summary} for name, one in TEMPLATES.items()
-    ]
+    rows = [{"name": name, "arguments": one.usage, "summary": one.summary} for name, one in TEMPLATES.items()]
     emit(
         rows,
         as_json=as_json,
         quiet=quiet,
         ids=lambda: list(TEMPLATES),
-        people=lambda: table(rows, {key: lambda row, key=key: row[key] for key in ("name", "summary", "arguments")}),
+        people=lambda: table(
+            rows, {key: lambda row, key=key: row[key] for key in ("name", "summary", "arguments")}
+        ),
     )
 
 

@@ -80,7 +80,8 @@ def read_facts(data: bytes) -> Mapping[str, Any]:
         raise KernelError("the bytes are not a kernel archive", hint="compile the blueprint again") from error
     if not isinstance(facts, dict):
         raise KernelError(
-            f"the archive has no `{FACTS}`: it was not compiled by esper_graph", hint="compile the blueprint again"
+            f"the archive has no `{FACTS}`: it was not compiled by esper_graph",
+            hint="compile the blueprint again",
         )
     found = cast("dict[str, Any]", facts)
     if (found.get("format"), found.get("format_version")) != (FORMAT, FORMAT_VERSION):

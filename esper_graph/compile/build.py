@@ -4,7 +4,7 @@ import io
 import re
 import time
 import warnings as python_warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,7 @@ def _facts(job: CompileJob, program: Program) -> Mapping[str, Any]:
         "esper_graph": own_version(),
         "inputs": program.inputs,
         "outputs": program.outputs,
+        "metrics": list(program.state.metrics.values()),
         "parameters": {
             slot.name: {"node": slot.node, "name": slot.parameter.name, "trainable": slot.parameter.trainable}
             for slot in program.slots
@@ -121,7 +122,7 @@ def own_version() -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Leave out the announcement that TorchScript is deprecated: it is known."""
     with python_warnings.catch_warnings():
         python_warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", DeprecationWarning)
@@ -145,9 +146,11 @@ def _scripted(job: CompileJob, program: Program, name: str) -> "torch.nn.Module"
         for constant, (value, dtype) in program.state.constants.items():
             self.register_buffer(constant, torch.tensor(value, dtype=getattr(torch, dtype)))
         for tap in program.state.taps:
-            setattr(self, tap.name, torch.jit.Attribute(torch.zeros(0), torch.Tensor))
-        for counter in program.state.counters:
-            setattr(self, counter, torch.jit.Attribute(0, int))
+            setattr(self, tap, torch.jit.Attribute(torch.zeros(0), torch.Tensor))
+        for place, text in program.state.metrics.items():
+            setattr(self, place, torch.jit.Attribute(text, str))
+        if program.state.counts_calls:
+            self.calls = torch.jit.Attribute(0, int)
 
     with quiet():
         module = type(name, (script_module,), {"__module__": MODULE, "__init__": fill})()

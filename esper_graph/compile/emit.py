@@ -1,13 +1,15 @@
 """Write a blueprint as the source of a flat TorchScript module."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from esper_graph.compile.job import CompileJob, Mode
 from esper_graph.compile.lowering import LOWERINGS
-from esper_graph.compile.lowering.site import Lowered, Site, Slot, State
+from esper_graph.compile.lowering.site import Lowered, Region, Site, Slot, State
 from esper_graph.compile.lowering.source import Writer, expression, integer
+from esper_graph.compile.regions import regions
 from esper_graph.errors import LoweringError
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference
@@ -53,28 +55,31 @@ class _Emitter:
         self.job = job
         self.graph: Graph = job.blueprint.graph
         self.inference: Inference = job.blueprint.inference
+        self.regions = regions(self.graph, job.mode)
         self.writer = Writer()
-        self.state = State()
+        self.state = State(counts_calls=any(every > 1 for every in self.regions.every.values()))
         self.slots = _slots(self.graph, job.origins)
         self.held: list[tuple[Lowered, ...]] = [() for _ in self.graph.nodes]
         self.arguments = {place: f"x{number}" for number, place in enumerate(self.graph.of_type("input"))}
         self.symbols: dict[str, str] = {}
-        self.live = live(self.graph, self.job.mode)
 
     def program(self) -> Program:
         self._inputs()
-        assert self.graph.order is not None, "only valid blueprints get here"
-        for place in self.graph.order:
-            if place in self.live and self.graph.nodes[place].op_type not in ("input", "output"):
-                self._lower(place)
+        for place in self.regions.main:
+            if self.graph.nodes[place].op_type not in ("input", "output"):
+                self._lower(place, "main")
+        self._probes()
         results: list[str] = []
         for place in self.graph.of_type("output"):
             (result,) = self._arriving(place)
             assert isinstance(result, str), "outputs take tensors only"
             results.append(result)
+        body = self.writer.lines
+        self.writer = Writer()
+        self._gradients()
         slots = [slot for owned in self.slots for slot in owned.values()]
         unique = tuple({slot.name: slot for slot in slots}.values())
-        source = self._methods(results)
+        source = self._methods(results, body, self.writer.lines)
         return Program(source, unique, self.state, len(self.arguments), len(results))
 
     # ---------------------------------------------------------------- arguments
@@ -104,6 +109,22 @@ class _Emitter:
             found = expression(size, self.symbols)
             shown = f"must be {size}" if isinstance(size, int) else "must fit the sizes of the other inputs"
             self._refuse(f"{argument}.size({axis}) != {found}", argument, f"axis {axis} {shown}")
+        self._assumptions()
+        for place, argument in self.arguments.items():
+            self.held[place] = (self._tapped(place, 0, argument),)
+
+    def _assumptions(self) -> None:
+        """Refuse sizes for which shapes were not inferred: torch would cut off or repeat where the IR refuses."""
+        conditions: dict[str, str] = {}
+        for place, assumption in self.inference.assumptions:
+            size, by = (expression(one, self.symbols) for one in (assumption.size, assumption.by))
+            condition = f"{size} < 1" if assumption.kind == "positive" else f"{size} % {by} != 0"
+            conditions.setdefault(condition, self.graph.nodes[place].op_type)
+        for condition, op_type in conditions.items():
+            assert op_type.isidentifier(), "a key of the table of ops"
+            with self.writer.block(f"if {condition}:"):
+                message = f"the sizes of the inputs do not fit an op of the kernel ({op_type})"
+                self.writer.line(f'raise RuntimeError("{message}")')
 
     def _define(self, argument: str, axis: int, size: Dim) -> bool:
         """Take an axis as the definition of a symbol; tell whether nothing is left to check."""
@@ -122,7 +143,9 @@ class _Emitter:
         if (rate, base) == (1, 0):
             self.writer.line(f"{variable} = {argument}.size({integer(axis)})")
             return True
-        self.writer.line(f"{variable} = ({argument}.size({integer(axis)}) - {integer(base)}) // {integer(rate)}")
+        self.writer.line(
+            f"{variable} = ({argument}.size({integer(axis)}) - {integer(base)}) // {integer(rate)}"
+        )
         return False
 
     def _refuse(self, condition: str, argument: str, message: str) -> None:
@@ -136,21 +159,73 @@ class _Emitter:
         assert types is not None, "only valid blueprints get here"
         arriving: list[Lowered | None] = [None] * len(types)
         for feed in self.graph.feeds[place]:
-            argument = self.arguments.get(feed.source)
-            arriving[feed.slot] = argument or self.held[feed.source][feed.source_slot]
+            arriving[feed.slot] = self.held[feed.source][feed.source_slot]
         return arriving
 
-    def _lower(self, place: int) -> None:
+    def _probes(self) -> None:
+        """Write what only metrics need, each as rarely as it is wanted."""
+        if self.job.mode == "infer" or not (self.regions.probe or self.state.counts_calls):
+            return
+        with self.writer.block("if probe:"):
+            for every, places in self.regions.probe.items():
+                with (
+                    self.writer.block(f"if self.calls % {integer(every)} == 0:")
+                    if every > 1
+                    else nullcontext()
+                ):
+                    for place in places:
+                        if self.graph.nodes[place].op_type != "input":
+                            self._lower(place, "probe")
+            if self.state.counts_calls:
+                self.writer.line("self.calls = self.calls + 1")
+
+    def _tapped(self, place: int, slot: int, variable: str) -> str:
+        """Add zeros to a value whose gradient is wanted: the gradient of the zeros is that of the value."""
+        wanting = self.regions.taps.get((place, slot), ())
+        # a new variable, because a lowering may return the one that it was given
+        found = self.writer.let(variable) if wanting else variable
+        for probe in wanting:
+            name = f"t{integer(probe)}"
+            self.state.taps.append(name)
+            every = self.regions.every[probe]
+            seldom = f" and self.calls % {integer(every)} == 0" if every > 1 else ""
+            with self.writer.block(f"if probe and self.training and torch.is_grad_enabled(){seldom}:"):
+                self.writer.line(f"self.{name} = torch.zeros_like({found}).requires_grad_(True)")
+                self.writer.line(f"{found} = {found} + self.{name}")
+        return found
+
+    def _gradients(self) -> None:
+        """Write what is computed from gradients; the zeros of a value that the loss does not reach have none."""
+        if not self.state.taps:
+            return
+        for name in self.state.taps:
+            self.writer.line(f"g{name[1:]} = self.{name}.grad")
+        reached = " or ".join(f"g{name[1:]} is not None" for name in self.state.taps)
+        with self.writer.block(f"if {reached}:"):
+            for place in self.regions.gradient:
+                every = self.regions.every[place]
+                last = f"if (self.calls - 1) % {integer(every)} == 0:"
+                telemetry = self.graph.nodes[place].op_type == "telemetry"
+                with self.writer.block(last) if telemetry and every > 1 else nullcontext():
+                    self._lower(place, "gradient")
+
+    def _lower(self, place: int, region: Region) -> None:
         node, outputs = self.graph.nodes[place], self.inference.outputs[place]
         types = self.graph.input_types(self.inference.outputs, place)
         assert outputs is not None
         assert types is not None
+        arriving = self._arriving(place)
+        if region == "gradient" and node.op_type == "gradient_norm":
+            tap, found = f"self.t{integer(place)}", f"g{integer(place)}"
+            arriving = [self.writer.let(f"torch.zeros_like({tap})")]
+            with self.writer.block(f"if {found} is not None:"):
+                self.writer.line(f"{arriving[0]} = {found}")
         site = Site(
             node=node.id,
             op_type=node.op_type,
             place=place,
             a=self.graph.values[place],
-            inputs=self._arriving(place),
+            inputs=arriving,
             types=types,
             outputs=outputs,
             mode=self.job.mode,
@@ -159,10 +234,14 @@ class _Emitter:
             slots=self.slots[place],
             state=self.state,
             device=self._device(),
+            region=region,
+            consumed=bool(self.graph.consumers[place]),
         )
         lowering = LOWERINGS.get(node.op_type)
         if lowering is None:
-            raise site.refuse("the op has no lowering", "add one with `esper_graph.compile.register_lowering`")
+            raise site.refuse(
+                "the op has no lowering", "add one with `esper_graph.compile.register_lowering`"
+            )
         if node.precision != "fp32":
             raise site.refuse(
                 f"its precision is {node.precision}, and kernels compute in fp32 only",
@@ -171,62 +250,48 @@ class _Emitter:
         held = lowering(site)
         if len(held) != len(outputs):
             raise site.refuse(f"its lowering gives {len(held)} values where {len(outputs)} are declared")
-        self.held[place] = held
+        self.held[place] = tuple(
+            self._tapped(place, slot, value) if isinstance(value, str) else value
+            for slot, value in enumerate(held)
+        )
 
     def _device(self) -> str:
         if self.arguments:
             return "x0.device"
-        return next((f"self.{slot.name}.device" for owned in self.slots for slot in owned.values()), 'torch.device("cpu")')
+        return next(
+            (f"self.{slot.name}.device" for owned in self.slots for slot in owned.values()),
+            'torch.device("cpu")',
+        )
 
     # ---------------------------------------------------------------- methods
 
-    def _methods(self, results: Sequence[str]) -> str:
+    def _methods(self, results: Sequence[str], body: Sequence[str], gradients: Sequence[str]) -> str:
         arguments = list(self.arguments.values())
         given = "".join(f", {argument}: Tensor" for argument in arguments)
         passed = "".join(f"{argument}, " for argument in arguments)
         kind = "Tensor" if len(results) == 1 else f"Tuple[{', '.join(['Tensor'] * len(results))}]"
         result = ", ".join(results)
-        body = self.writer.lines
         if self.job.mode == "infer":
             return "\n".join([f"def forward(self{given}) -> {kind}:", *body, f"    return {result}", ""])
         both = f"Tuple[{kind}, Dict[str, Tensor]]"
         wrapped = result if len(results) == 1 else f"({result})"
-        lines = [
-            f"def run(self{given}, probe: bool) -> {both}:",
-            "    metrics: Dict[str, Tensor] = {}",
-            *body,
-            f"    return {wrapped}, metrics",
-            f"def forward(self{given}) -> {kind}:",
-            f"    return self.run({passed}False)[0]",
-            f"def forward_with_metrics(self{given}) -> {both}:",
-            f"    return self.run({passed}True)",
-            "def gradient_metrics(self) -> Dict[str, Tensor]:",
-            "    metrics: Dict[str, Tensor] = {}",
-        ]
-        for tap in self.state.taps:
-            lines += [
-                f"    if self.{tap.name}.requires_grad:",
-                f"        g = self.{tap.name}.grad",
-                "        if g is not None:",
-                f"            metrics[{tap.key}] = {tap.measure}",
+        return "\n".join(
+            [
+                f"def run(self{given}, probe: bool) -> {both}:",
+                "    metrics: Dict[str, Tensor] = {}",
+                *body,
+                f"    return {wrapped}, metrics",
+                f"def forward(self{given}) -> {kind}:",
+                f"    return self.run({passed}False)[0]",
+                f"def forward_with_metrics(self{given}) -> {both}:",
+                f"    return self.run({passed}True)",
+                "def gradient_metrics(self) -> Dict[str, Tensor]:",
+                "    metrics: Dict[str, Tensor] = {}",
+                *gradients,
+                "    return metrics",
+                "",
             ]
-        return "\n".join([*lines, "    return metrics", ""])
-
-
-def live(graph: Graph, mode: Mode) -> frozenset[int]:
-    """Find the nodes that a kernel computes: those from which an output, or in training an effect, is reached."""
-    waiting = [
-        place
-        for place, (node, op) in enumerate(zip(graph.nodes, graph.ops, strict=True))
-        if node.op_type == "output" or (mode == "train" and op is not None and op.effect)
-    ]
-    found: set[int] = set()
-    while waiting:
-        place = waiting.pop()
-        if place not in found:
-            found.add(place)
-            waiting += [feed.source for feed in graph.feeds[place]]
-    return frozenset(found)
+        )
 
 
 def _slots(graph: Graph, origins: Mapping[str, str]) -> list[dict[str, Slot]]:
@@ -238,7 +303,9 @@ def _slots(graph: Graph, origins: Mapping[str, str]) -> list[dict[str, Slot]]:
         for parameter in parameters:
             name = f"p{place}_{parameter.name.replace('.', '__')}"
             if not name.isidentifier() or not name.isascii():
-                raise LoweringError(f"`{parameter.name}` of the op `{node.op_type}` is not a parameter's name")
+                raise LoweringError(
+                    f"`{parameter.name}` of the op `{node.op_type}` is not a parameter's name"
+                )
             slots[parameter.name] = Slot(name, node.id, origins.get(node.id, node.id), parameter)
         owned.append(slots)
     return [

@@ -62,7 +62,11 @@ class KernelFiles:
         """
         checked_digest(digest)
         relative = f"sha256/{digest[:2]}/{digest[2:]}{SUFFIX}"
-        return f"{self.root.rstrip('/')}/{relative}" if self._is_url else str(Path(self.root, *relative.split("/")))
+        return (
+            f"{self.root.rstrip('/')}/{relative}"
+            if self._is_url
+            else str(Path(self.root, *relative.split("/")))
+        )
 
     def write(self, data: bytes, digest: str | None = None) -> str:
         """Keep bytes; the same bytes are kept once.

@@ -50,7 +50,12 @@ def _usual(blueprint: BlueprintIR) -> dict[str, tuple[str, int]]:
                 for name in symbols(size):
                     image = kind.rank == 4 and axis >= 2
                     usual.setdefault(
-                        name, ("batch", 1) if axis == 0 else ("image", _IMAGE) if image else ("sequence", _SEQUENCE)
+                        name,
+                        ("batch", 1)
+                        if axis == 0
+                        else ("image", _IMAGE)
+                        if image
+                        else ("sequence", _SEQUENCE),
                     )
     return usual
 
@@ -85,7 +90,9 @@ def sample(blueprint: BlueprintIR, binding: Mapping[str, int], seed: int) -> lis
         if DTYPES[kind.dtype].kind == "bool":
             found.append(torch.rand(shape, generator=generator) < 0.75)
         elif DTYPES[kind.dtype].kind == "int":
-            found.append(torch.randint(0, _rows(blueprint, place, binding), shape, generator=generator).to(dtype))
+            found.append(
+                torch.randint(0, _rows(blueprint, place, binding), shape, generator=generator).to(dtype)
+            )
         else:
             found.append(torch.randn(shape, generator=generator, dtype=dtype))
     return found

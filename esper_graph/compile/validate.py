@@ -65,7 +65,8 @@ class ValidationReport:
             "share_passed": self.share_passed,
             "worst_error": self.worst,
             "checks": [
-                {"name": one.name, "passed": one.passed, "error": one.error, "limit": one.limit} for one in self.checks
+                {"name": one.name, "passed": one.passed, "error": one.error, "limit": one.limit}
+                for one in self.checks
             ],
         }
 
@@ -152,10 +153,18 @@ def _compared(
         try:
             found = module(*arguments)
         except RuntimeError as error:
-            raise KernelError(f"the kernel fails on inputs of {shown}: {str(error).splitlines()[-1]}") from error
+            raise KernelError(
+                f"the kernel fails on inputs of {shown}: {str(error).splitlines()[-1]}"
+            ) from error
         outputs: tuple[Tensor, ...] = found if isinstance(found, tuple) else (found,)
         wanted = interpret(blueprint, references, reference_tensors, training=training).outputs
-    where = f"{'training' if training else 'evaluation'}, {shown}" if shown else "training" if training else "evaluation"
+    where = (
+        f"{'training' if training else 'evaluation'}, {shown}"
+        if shown
+        else "training"
+        if training
+        else "evaluation"
+    )
     checks = [_check(f"outputs in {where}", list(zip(outputs, wanted, strict=True)), TOLERANCE)]
     if not watched:
         return checks
@@ -164,8 +173,12 @@ def _compared(
     if not pairs:
         return checks
     weights = [torch.randn(b.shape, generator=generator, dtype=torch.float64) for _, b in pairs]
-    torch.autograd.backward([a for a, _ in pairs], [w.to(a.dtype) for (a, _), w in zip(pairs, weights, strict=True)])
-    torch.autograd.backward([b for _, b in pairs], [w.to(b.dtype) for (_, b), w in zip(pairs, weights, strict=True)])
+    torch.autograd.backward(
+        [a for a, _ in pairs], [w.to(a.dtype) for (a, _), w in zip(pairs, weights, strict=True)]
+    )
+    torch.autograd.backward(
+        [b for _, b in pairs], [w.to(b.dtype) for (_, b), w in zip(pairs, weights, strict=True)]
+    )
     gradients = [
         (_gradient(tensor), _gradient(reference_tensors[node][name]))
         for node, named in tensors.items()

@@ -112,7 +112,9 @@ class BlueprintIR(Value):
     edges: Annotated[tuple[EdgeSpec, ...], BeforeValidator(as_tuple)]
     tags: Annotated[tuple[Tag, ...], BeforeValidator(_sorted_names), Field(max_length=100)] = ()
     author: Name = "system"
-    created_at: Annotated[datetime, PlainValidator(_moment)] = Field(default_factory=lambda: datetime.now(UTC))
+    created_at: Annotated[datetime, PlainValidator(_moment)] = Field(
+        default_factory=lambda: datetime.now(UTC)
+    )
     description: Text = ""
     derivations: Annotated[tuple[Derivation, ...], BeforeValidator(as_tuple)] = ()
     estimated_flops: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
@@ -125,6 +127,7 @@ class BlueprintIR(Value):
     def __init__(self, **fields: Any) -> None:
         nodes, edges = fields.get("nodes"), fields.get("edges")
         if _all_are(nodes, NodeSpec) and _all_are(edges, EdgeSpec):
+            assert nodes is not None and edges is not None  # noqa: PT018
             fields["nodes"], fields["edges"] = normalise(nodes, edges)
         if "parent_id" in fields or "mutation_type" in fields:
             fields["derivations"] = _derivations(fields)
@@ -239,10 +242,10 @@ class BlueprintIR(Value):
         For fields other than `nodes` and `edges`; they are checked like those of a new value.
         """
         copy = self.replace(**changes)
-        structural = ("graph", "inference", "problems", "fingerprint")
-        for name in structural:
-            if name in self.__dict__ and not (name == "problems" and "limits" in changes):
-                copy.__dict__[name] = self.__dict__[name]
+        known, kept = vars(self), ("graph", "inference", "problems", "fingerprint")
+        vars(copy).update({name: known[name] for name in kept if name in known})
+        if "limits" in changes:
+            vars(copy).pop("problems", None)
         return copy
 
     def node(self, node_id: str) -> NodeSpec:
@@ -292,10 +295,15 @@ class BlueprintIR(Value):
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
         fields = type(self).model_fields
-        return {**state, "__dict__": {name: value for name, value in state["__dict__"].items() if name in fields}}
+        return {
+            **state,
+            "__dict__": {name: value for name, value in state["__dict__"].items() if name in fields},
+        }
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.id or 'not registered'}: {len(self.nodes)} nodes, {len(self.edges)} edges)"
+        return (
+            f"{self.name} ({self.id or 'not registered'}: {len(self.nodes)} nodes, {len(self.edges)} edges)"
+        )
 
     def __repr__(self) -> str:
         return f"<BlueprintIR {self}>"

@@ -4,7 +4,8 @@ Limits on size are looked at first, so that nothing costly is done for what is r
 need sound wiring are left out where it is not sound: they would only repeat what is already said.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from esper_graph.config import Validation, load_manifest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def default_limits(blueprint: "BlueprintIR | None" = None) -> Validation:
     """Return the shipped manifest's rules, with the limits that were raised for this blueprint."""
     rules = _shipped_rules()
-    raised = blueprint.limits if blueprint is not None else {}
+    raised: Mapping[str, int] = blueprint.limits if blueprint is not None else {}
     return raise_limits(rules, **raised) if raised else rules
 
 
@@ -63,14 +64,9 @@ def check(blueprint: "BlueprintIR", *, limits: Validation | None = None) -> list
     return problems
 
 
+@cache
 def _shipped_rules() -> Validation:
-    global _RULES  # noqa: PLW0603, read once: every check needs it
-    if _RULES is None:
-        _RULES = load_manifest().validation
-    return _RULES
-
-
-_RULES: Validation | None = None
+    return load_manifest().validation
 
 
 def _too_large(blueprint: "BlueprintIR", rules: Validation) -> Iterator[Problem]:
@@ -159,7 +155,9 @@ def _sharing(graph: Graph) -> Iterator[Problem]:
                 "bad_attribute",
                 f"`{node.id}` shares the parameters of `{node.shares}`, which owns none itself",
                 where,
-                f"name the node that owns them: `{owning.shares}`" if owner != place else "leave `shares` out",
+                f"name the node that owns them: `{owning.shares}`"
+                if owner != place
+                else "leave `shares` out",
                 facts,
             )
         elif _parameters(graph, place) != _parameters(graph, owner):
@@ -182,7 +180,11 @@ def _parameters(graph: Graph, place: int) -> object:
 
 def _shown_parameters(graph: Graph, place: int) -> str:
     found = _parameters(graph, place)
-    return ", ".join(f"{name} {list(shape)}" for name, shape in found) if isinstance(found, list) and found else "none"  # pyright: ignore[reportUnknownVariableType]
+    return (
+        ", ".join(f"{name} {list(shape)}" for name, shape in found)
+        if isinstance(found, list) and found
+        else "none"
+    )  # pyright: ignore[reportUnknownVariableType]
 
 
 def _attention_edges(graph: Graph) -> Iterator[Problem]:

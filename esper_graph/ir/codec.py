@@ -186,7 +186,11 @@ def from_dict(data: Mapping[str, Any]) -> "BlueprintIR":
         _refuse(f"the format is {top['format']!r}, not {FORMAT!r}", "$.format")
     version = top.get("format_version", FORMAT_VERSION)
     if type(version) is not int or version != FORMAT_VERSION:
-        hint = "it was written by a newer esper_graph: update" if isinstance(version, int) and version > 1 else None
+        hint = (
+            "it was written by a newer esper_graph: update"
+            if isinstance(version, int) and version > 1
+            else None
+        )
         _refuse(f"the format version is {version!r}, this reads {FORMAT_VERSION}", "$.format_version", hint)
     metadata = _mapping(top.get("metadata", {}), "$.metadata", METADATA)
     nodes = _specs(NodeSpec, top["nodes"], "$.nodes")
@@ -268,7 +272,7 @@ def _time(value: object, path: str) -> datetime:
             return datetime.fromisoformat(value)
         except ValueError:
             pass
-    _refuse(f"{_shown(value)} is not a point in time", path, "write it as 2026-11-24T08:30:00+00:00")
+    return _refuse(f"{_shown(value)} is not a point in time", path, "write it as 2026-11-24T08:30:00+00:00")
 
 
 def _at_document(problem: Problem) -> Problem:

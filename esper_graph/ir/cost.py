@@ -8,6 +8,7 @@ numbers under a *binding* of these symbols.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) ->
     Example:
         >>> from esper_graph.ir.build import Builder
         >>> b = Builder("mlp", name="MLP")
-        >>> b.output(b.linear(b.input([-1, 784]), in_features=784, out_features=10))
+        >>> _ = b.output(b.linear(b.input([-1, 784]), in_features=784, out_features=10))
         >>> total = b.finish().cost({"batch": 8})
         >>> total.parameters, total.macs, total.elementwise
         (7850, 62720, 80)
@@ -148,14 +149,9 @@ def value_bytes(value: ValueType) -> Dim:
     return product(value.shape) * DTYPES[value.dtype].bytes
 
 
+@cache
 def _reference_sizes() -> Mapping[str, int]:
-    global _SIZES  # noqa: PLW0603, read once: every registration needs it
-    if _SIZES is None:
-        _SIZES = load_manifest().reference_binding
-    return _SIZES
-
-
-_SIZES: Mapping[str, int] | None = None
+    return load_manifest().reference_binding
 
 
 def _node_cost(graph: Graph, inference: Inference, place: int) -> NodeCost:

@@ -1,12 +1,12 @@
-"""Edits: typed changes of a blueprint, as values. An edit never touches its input; it returns a new blueprint.
+"""Edits: typed changes of a blueprint, as values. An edit never touches its input.
 
-    >>> from esper_graph.ir.build import Builder
-    >>> b = Builder("mlp", name="MLP")
-    >>> hidden = b.linear(b.input([-1, 8]), in_features=8, out_features=4, id="fc1")
-    >>> b.output(b.linear(hidden, in_features=4, out_features=2, id="fc2"))
-    >>> outcome = apply_edits(b.finish(), [SetAttribute(node_id="fc1", attribute="out_features", value=16)])
-    >>> outcome.blueprint.node("fc2").attributes["in_features"], [edit.to_dict()["type"] for edit in outcome.edits]
-    (16, ['modify_attribute', 'repair_attribute'])
+>>> from esper_graph.ir.build import Builder
+>>> b = Builder("mlp", name="MLP")
+>>> hidden = b.linear(b.input([-1, 8]), in_features=8, out_features=4, id="fc1")
+>>> _ = b.output(b.linear(hidden, in_features=4, out_features=2, id="fc2"))
+>>> outcome = apply_edits(b.finish(), [SetAttribute(node_id="fc1", attribute="out_features", value=16)])
+>>> outcome.blueprint.node("fc2").attributes["in_features"], [edit.type for edit in outcome.edits]
+(16, ['modify_attribute', 'repair_attribute'])
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +19,7 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.repair import repairs
 from esper_graph.ir.specs import EdgeSpec, NodeSpec, freeze, thaw
 
+_NAMES = ("node_id", "edge_id", "after", "on_edge", "attribute")
 _Parts = tuple[list[NodeSpec], list[EdgeSpec]]
 
 
@@ -278,9 +279,8 @@ def edit_from(data: Mapping[str, Any]) -> Edit:
         if "value" in found:
             found["value"] = freeze(found["value"])
         for key, value in found.items():
-            if key.endswith("_id") or key in ("after", "on_edge", "attribute"):
-                if not isinstance(value, str):
-                    raise EvolutionError(f"the field `{key}` of the edit `{name}` is {value!r}, not a name")
+            if key in _NAMES and not isinstance(value, str):
+                raise EvolutionError(f"the field `{key}` of the edit `{name}` is {value!r}, not a name")
         return kind(**found)
     except TypeError:
         missing = sorted(one.name for one in fields(kind) if one.name not in found and one.default is MISSING)
@@ -305,9 +305,9 @@ def apply_edits(
     """
     applied: list[Edit] = []
     nodes, edges = list(blueprint.nodes), list(blueprint.edges)
-    for number, edit in enumerate(edits, start=1):
+    for number, given in enumerate(edits, start=1):
         try:
-            edit = edit if isinstance(edit, Edit) else edit_from(edit)
+            edit = given if isinstance(given, Edit) else edit_from(given)
             nodes, edges = edit.apply(list(nodes), list(edges))
         except EvolutionError as error:
             raise EvolutionError(
@@ -375,4 +375,3 @@ def _fresh(name: str, taken: set[str]) -> str:
     while fresh in taken:
         fresh, number = f"{name}_{number}", number + 1
     return fresh
-

@@ -45,7 +45,7 @@ def fingerprint(blueprint: "BlueprintIR") -> str:
             Problem(
                 "limit_exceeded",
                 f"{len(inside)} nodes are too much alike to be told apart: {shown}",
-                hint="give the branches different attributes, or register the part once and use it as a block",
+                hint="give the branches different attributes: an exact fingerprint would take too long",
                 facts={"nodes": tuple(inside), "visit_limit": error.visit_limit},
             ),
             blueprint_id=blueprint.id,

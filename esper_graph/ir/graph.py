@@ -152,7 +152,9 @@ class Graph:
         for what, items in (("node", self.nodes), ("edge", self.edges)):
             if len({item.id for item in items}) < len(items):
                 for name in duplicates([item.id for item in items]):
-                    self._problem("format", f"two {what}s are called `{name}`", f"{what} `{name}`", **{what: name})
+                    self._problem(
+                        "format", f"two {what}s are called `{name}`", f"{what} `{name}`", **{what: name}
+                    )
 
     def _settle_nodes(self) -> None:
         for node in self.nodes:
@@ -162,7 +164,9 @@ class Graph:
                 close = close_names(node.op_type, OPS)
                 hint = suggestion(close) or "see `esper-graph blueprint ops`"
                 facts = {"node": node.id, "op_type": node.op_type, "close": close}
-                self._problem("unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", hint, **facts)
+                self._problem(
+                    "unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", hint, **facts
+                )
                 self.values.append(None)
                 self.texts.append("")
                 continue

@@ -1,6 +1,13 @@
 """What can be said of one node without its blueprint."""
 
-from esper_graph.errors import BadAttributeError, Problem, ShapeMismatchError, UnknownOpError, close_names, suggestion
+from esper_graph.errors import (
+    BadAttributeError,
+    Problem,
+    ShapeMismatchError,
+    UnknownOpError,
+    close_names,
+    suggestion,
+)
 from esper_graph.ir.specs import NodeSpec
 from esper_graph.ops import OPS
 from esper_graph.ops.opdef import Assumption, OpDef, RuleError, settle
@@ -18,7 +25,9 @@ def op_of(node: NodeSpec) -> OpDef:
         close = close_names(node.op_type, OPS)
         facts = {"node": node.id, "op_type": node.op_type, "close": close}
         raise UnknownOpError(
-            Problem("unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", suggestion(close), facts)
+            Problem(
+                "unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", suggestion(close), facts
+            )
         )
     return op
 
@@ -55,7 +64,11 @@ def _settled(node: NodeSpec) -> object:
         raise BadAttributeError(
             *[
                 Problem(
-                    "bad_attribute", one.message, f"node `{node.id}`", one.hint, {"node": node.id, **one.facts}
+                    "bad_attribute",
+                    one.message,
+                    f"node `{node.id}`",
+                    one.hint,
+                    {"node": node.id, **one.facts},
                 )
                 for one in problems
             ]
@@ -75,7 +88,7 @@ def _assumed_shape(node: NodeSpec, values: object) -> tuple[int, ...]:
     raise ShapeMismatchError(
         Problem(
             "shape_mismatch",
-            f"the FLOPs of `{node.id}` ({node.op_type}) depend on its input, and no `input_shape` is declared",
+            f"the FLOPs of `{node.id}` ({node.op_type}) depend on its input; no `input_shape` is declared",
             f"node `{node.id}`",
             "declare `input_shape`, or ask the blueprint for its cost",
             {"node": node.id, "op_type": node.op_type},

@@ -109,5 +109,9 @@ def _ported(nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]) -> tuple[EdgeS
             following[edge.target] = slot + 1
         name = op.port_name(slot) if slot is not None else None
         # A port that does not exist stays as it was written; `check` reports it.
-        result.append(edge if name is None or name == edge.target_port else edge.model_copy(update={"target_port": name}))
+        result.append(
+            edge
+            if name is None or name == edge.target_port
+            else edge.model_copy(update={"target_port": name})
+        )
     return tuple(result)

@@ -106,5 +106,3 @@ _FITS: Mapping[str, Fit] = {
     "recurrent": _sized("input_size", -1),
     "activation": _sized("num_parameters", 1),
 }
-
-

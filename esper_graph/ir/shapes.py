@@ -27,7 +27,7 @@ class Inference:
 
 
 def infer(graph: Graph) -> Inference:
-    """Infer types in topological order; what depends on a faulty node is left open without further problems."""
+    """Infer types in topological order; what depends on a faulty node is left open."""
     outputs: list[tuple[ValueType, ...] | None] = [None] * len(graph.nodes)
     assumptions: list[tuple[int, Assumption]] = []
     problems: list[Problem] = []
@@ -47,7 +47,9 @@ def infer(graph: Graph) -> Inference:
             if graph.feeds[place]:
                 facts["source"] = graph.nodes[graph.feeds[place][0].source].id
             where = f"node `{node.id}`"
-            problems.append(Problem("shape_mismatch", f"`{node.id}`: {error.message}", where, error.hint, facts))
+            problems.append(
+                Problem("shape_mismatch", f"`{node.id}`: {error.message}", where, error.hint, facts)
+            )
         assumptions += [(place, assumption) for assumption in found]
     problems += _undefined_symbols(graph, outputs)
     problems += _declarations(graph, outputs)
@@ -89,13 +91,17 @@ def _declarations(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> 
     for place, node in enumerate(graph.nodes):
         values = outputs[place]
         if node.output_shape is not None and values:
-            problems += _declared(node.output_shape, values[0], f"node `{node.id}`", "output_shape", node=node.id)
+            problems += _declared(
+                node.output_shape, values[0], f"node `{node.id}`", "output_shape", node=node.id
+            )
         if node.input_shape is not None and graph.feeds[place]:
             feed = graph.feeds[place][0]
             source = outputs[feed.source]
             if source is not None:
                 value = source[feed.source_slot]
-                problems += _declared(node.input_shape, value, f"node `{node.id}`", "input_shape", node=node.id)
+                problems += _declared(
+                    node.input_shape, value, f"node `{node.id}`", "input_shape", node=node.id
+                )
     for place, feeds in enumerate(graph.feeds):
         for feed in feeds:
             edge, source = graph.edges[feed.edge], outputs[feed.source]
@@ -108,7 +114,9 @@ def _declarations(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> 
                 target = graph.nodes[place].id
                 message = f"edge `{edge.id}` declares dtype {edge.dtype}, but carries {value} into `{target}`"
                 facts = {"edge": edge.id, "expected": edge.dtype, "actual": str(value)}
-                problems.append(Problem("shape_mismatch", message, where, "leave dtype out to accept it", facts))
+                problems.append(
+                    Problem("shape_mismatch", message, where, "leave dtype out to accept it", facts)
+                )
     return problems
 
 
@@ -123,14 +131,18 @@ def _declared(
             return [Problem("format", f"{field}: {error}", where, facts=facts)]
     shown = f"[{', '.join(map(str, declared))}]"
     message = f"{where} declares {field}={shown}, but it is {value}"
-    return [Problem("shape_mismatch", message, where, None, {"expected": shown, "actual": str(value), **facts})]
+    return [
+        Problem("shape_mismatch", message, where, None, {"expected": shown, "actual": str(value), **facts})
+    ]
 
 
 def _matches(declared: int | str, actual: Dim) -> bool:
     return declared == -1 or (parse(declared) if isinstance(declared, str) else declared) == actual
 
 
-def reference_values(graph: Graph, inference: Inference, *, batch: int, sequence: int, image: int) -> Mapping[str, int]:
+def reference_values(
+    graph: Graph, inference: Inference, *, batch: int, sequence: int, image: int
+) -> Mapping[str, int]:
     """Give every symbol of the inputs a reference value.
 
     The first axis of an input takes `batch`, the axes after the channels of an image (rank 4 and more)

@@ -4,12 +4,20 @@ A spec can be built from anything that is well-formed; whether it makes sense (d
 shapes fit) is the business of `esper_graph.ir.check`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isfinite
 from re import compile as pattern
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 
 from esper_graph.errors import FormatError, Problem
 
@@ -131,7 +139,10 @@ def format_problems(error: ValidationError, root: str) -> list[Problem]:
                 path += f".{part}" if path else part
         message = detail["msg"].removeprefix("Value error, ")
         problem = Problem(
-            "format", message[:1].lower() + message[1:], path, facts={"path": path, "value": detail.get("input")}
+            "format",
+            message[:1].lower() + message[1:],
+            path,
+            facts={"path": path, "value": detail.get("input")},
         )
         if problem.where not in {earlier.where for earlier in problems}:
             problems.append(problem)
@@ -175,7 +186,8 @@ class NodeSpec(Value):
         FormatError: A field is missing, unknown, or not of its type.
 
     Example:
-        >>> NodeSpec(id="fc1", op_type="linear", attributes={"in_features": 784, "out_features": 256}).estimate_flops()
+        >>> sizes = {"in_features": 784, "out_features": 256}
+        >>> NodeSpec(id="fc1", op_type="linear", attributes=sizes).estimate_flops()
         401408
     """
 

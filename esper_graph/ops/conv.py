@@ -63,7 +63,7 @@ Groups = Annotated[Size, AfterValidator(_check_groups)]
 
 
 class Conv1d(Attributes):
-    """A convolution along the last axis, with weights `[out_channels, in_channels/groups, *kernel_size]`."""
+    """A convolution of the last axis, with weights `[out_channels, in_channels/groups, *kernel_size]`."""
 
     in_channels: Size
     out_channels: Size
@@ -77,7 +77,7 @@ class Conv1d(Attributes):
 
 
 class Conv2d(Attributes):
-    """A convolution along the last two axes, with weights `[out_channels, in_channels/groups, *kernel_size]`."""
+    """A convolution of the last two axes with weights `[out_channels, in_channels/groups, *kernel_size]`."""
 
     in_channels: Size
     out_channels: Size
@@ -195,7 +195,7 @@ def cost_conv(a: Conv1d | Conv2d, inputs: Inputs, outputs: Any) -> Cost:
 
 
 def cost_conv_transpose(a: ConvTranspose2d, inputs: Inputs, outputs: Any) -> Cost:
-    """One multiply-add for each input element and weight that it reaches; the bias is one addition an output."""
+    """One multiply-add for each input element and weight it reaches; the bias is one addition an output."""
     taps = a.out_channels // a.groups * prod(a.kernel_size)
     return Cost(macs=product(inputs[0].shape) * taps, elementwise=product(outputs[0].shape) if a.bias else 0)
 

@@ -17,10 +17,12 @@ from pydantic import (
     ModelWrapValidatorHandler,
     ValidationError,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from esper_graph.errors import close_names, suggestion
 from esper_graph.ops.attributes import Attributes, Count, Size
@@ -72,12 +74,7 @@ class Typed(Attributes):
         try:
             found = handler(given) if form is cls else form.model_validate(given)
         except ValidationError as error:
-            problems += [
-                InitErrorDetails(
-                    type=detail["type"], loc=detail["loc"], input=detail["input"], ctx=detail.get("ctx", {})
-                )
-                for detail in error.errors()
-            ]
+            problems += map(_detail, error.errors())
         else:
             if not problems:
                 return found
@@ -102,6 +99,12 @@ def _refusal(problems: list[InitErrorDetails]) -> ValidationError:
     return ValidationError.from_exception_data("attributes", problems)
 
 
+def _detail(found: ErrorDetails) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=found["type"], loc=found["loc"], input=found["input"], ctx=found.get("ctx", {})
+    )
+
+
 def _unknown_kind(model: type[Typed], kind: str) -> InitErrorDetails:
     known = [*model.forms, *model.aliases]
     hint = suggestion(close_names(kind, known)) or f"the kinds are {', '.join(sorted(known))}"
@@ -119,11 +122,18 @@ def _foreign(form: type[Typed], kind: str, name: str, value: object) -> InitErro
     return InitErrorDetails(type=error, loc=(name,), input=value)
 
 
-def _spread(count: int) -> BeforeValidator:
-    def spread(value: Any) -> Any:
-        return value if isinstance(value, tuple) else (value,) * count  # pyright: ignore[reportUnknownVariableType]
+def _spread(count: int) -> WrapValidator:
+    """Write one entry as `count` of them; a wrong one is complained about once."""
 
-    return BeforeValidator(spread)
+    def spread(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
+        if isinstance(value, tuple):
+            return handler(value)
+        try:
+            return handler((value,) * count)
+        except ValidationError as error:
+            raise _refusal([_detail(error.errors()[0])]) from None
+
+    return WrapValidator(spread)
 
 
 def like(name: str) -> BeforeValidator:

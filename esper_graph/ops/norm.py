@@ -23,7 +23,7 @@ def _settle_momentum(value: float | None, info: ValidationInfo) -> float | None:
 LastAxes = Annotated[tuple[Size, ...], BeforeValidator(_one_axis), Field(min_length=1, max_length=MAX_RANK)]
 """Sizes of the axes normalised together; a bare number is the last axis alone."""
 Momentum = Annotated[Probability | None, AfterValidator(_settle_momentum)]
-"""Share of the newest batch in the running statistics; None weighs all batches alike, or nothing is tracked."""
+"""Share of the newest batch in the running statistics; None weighs all alike, or nothing is tracked."""
 BiasIfAffine = Annotated[bool, AfterValidator(turned_off_without("affine"))]
 """Whether a shift is learned; False where nothing is."""
 BiasIfElementwise = Annotated[bool, AfterValidator(turned_off_without("elementwise_affine"))]
@@ -45,7 +45,7 @@ class LayerNorm(Normalization, kinds=("layer_norm",)):
     normalized_shape: LastAxes
     eps: Positive = 1e-5
     elementwise_affine: bool = True
-    bias: BiasIfElementwise = True
+    bias: BiasIfElementwise = Field(default=True, validate_default=True)
 
 
 class RmsNorm(Normalization, kinds=("rms_norm",)):
@@ -132,7 +132,7 @@ def infer_normalization(a: AnyNorm, inputs: Inputs, assumptions: list[Assumption
         if isinstance(a, InstanceNorm)
         else range(2, 6)
         if isinstance(a, BatchNorm)
-        else range(2, MAX_RANK)
+        else range(2, MAX_RANK + 1)
     )
     if x.rank not in ranks:
         raise RuleError(

@@ -1,9 +1,8 @@
 """Pooling: maxima and means over windows of a fixed size, or of whatever size gives a fixed output."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from esper_graph.ops.attributes import Size
 from esper_graph.ops.conv import LAYOUTS
@@ -33,11 +32,17 @@ CountIncludePad = Annotated[bool, AfterValidator(_settle_count_include_pad)]
 """Whether a mean counts the padding; True where that makes no difference."""
 
 
-def _check_padding(paddings: Sequence[int], kernels: Sequence[int], dilations: Sequence[int]) -> None:
-    for padding, kernel, dilation in zip(paddings, kernels, dilations, strict=True):
-        extent = dilation * (kernel - 1) + 1
-        if padding > extent // 2:
-            raise ValueError(f"a padding of {padding} is more than half of a window that covers {extent}")
+def _check_padding(value: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+    kernel = info.data.get("kernel_size")
+    if kernel is not None and any(padding > taps // 2 for padding, taps in zip(value, kernel, strict=True)):
+        raise ValueError(f"it is more than half of kernel_size={kernel}")
+    return value
+
+
+PaddingOfOne = Annotated[CountOfOne, AfterValidator(_check_padding)]
+"""What the axis is padded with on each side: at most half of the window."""
+PaddingOfTwo = Annotated[CountOfTwo, AfterValidator(_check_padding)]
+"""What height and width are padded with on each side: at most half of the window."""
 
 
 class Pooling(Typed):
@@ -49,14 +54,9 @@ class MaxPool1d(Pooling, kinds=("max_pool1d",)):
 
     kernel_size: SizeOfOne
     stride: Annotated[SizeOfOne, like("kernel_size")] = Field(default=None, validate_default=True)
-    padding: CountOfOne = (0,)
+    padding: PaddingOfOne = (0,)
     dilation: SizeOfOne = (1,)
     ceil_mode: bool = False
-
-    @model_validator(mode="after")
-    def _check_padding(self) -> Self:
-        _check_padding(self.padding, self.kernel_size, self.dilation)
-        return self
 
 
 class MaxPool2d(Pooling, kinds=("max_pool2d",)):
@@ -64,14 +64,9 @@ class MaxPool2d(Pooling, kinds=("max_pool2d",)):
 
     kernel_size: SizeOfTwo
     stride: Annotated[SizeOfTwo, like("kernel_size")] = Field(default=None, validate_default=True)
-    padding: CountOfTwo = (0, 0)
+    padding: PaddingOfTwo = (0, 0)
     dilation: SizeOfTwo = (1, 1)
     ceil_mode: bool = False
-
-    @model_validator(mode="after")
-    def _check_padding(self) -> Self:
-        _check_padding(self.padding, self.kernel_size, self.dilation)
-        return self
 
 
 class AvgPool1d(Pooling, kinds=("avg_pool1d",)):
@@ -79,30 +74,20 @@ class AvgPool1d(Pooling, kinds=("avg_pool1d",)):
 
     kernel_size: SizeOfOne
     stride: Annotated[SizeOfOne, like("kernel_size")] = Field(default=None, validate_default=True)
-    padding: CountOfOne = (0,)
+    padding: PaddingOfOne = (0,)
     ceil_mode: bool = False
     count_include_pad: CountIncludePad = True
-
-    @model_validator(mode="after")
-    def _check_padding(self) -> Self:
-        _check_padding(self.padding, self.kernel_size, (1,))
-        return self
 
 
 class AvgPool2d(Pooling, kinds=("avg_pool2d",)):
-    """The mean of each window along the last two axes; `divisor_override` is divided by instead of the size."""
+    """The mean of each window along the last two axes; `divisor_override` replaces the size it divides by."""
 
     kernel_size: SizeOfTwo
     stride: Annotated[SizeOfTwo, like("kernel_size")] = Field(default=None, validate_default=True)
-    padding: CountOfTwo = (0, 0)
+    padding: PaddingOfTwo = (0, 0)
     ceil_mode: bool = False
     divisor_override: Size | None = None
     count_include_pad: CountIncludePad = True
-
-    @model_validator(mode="after")
-    def _check_padding(self) -> Self:
-        _check_padding(self.padding, self.kernel_size, (1, 1))
-        return self
 
 
 class AdaptivePool1d(Pooling, kinds=("adaptive_avg_pool1d", "adaptive_max_pool1d")):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import sqrt
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from esper_graph.ops.attributes import Probability, Size
 from esper_graph.ops.dims import product
@@ -12,6 +12,9 @@ from esper_graph.ops.forms import Typed
 from esper_graph.ops.opdef import Assumption, Cost, Inputs, OpDef, Parameter, RuleError, Uniform
 from esper_graph.ops.rules import floating, of_rank
 from esper_graph.ops.values import TensorType
+
+Layers = Annotated[int, Field(ge=1, le=1000)]
+"""A number of layers; each has tensors of its own, so there is a limit to it."""
 
 
 def _settle_dropout(value: float, info: ValidationInfo) -> float:
@@ -27,7 +30,7 @@ class Recurrent(Typed):
 
     input_size: Size
     hidden_size: Size
-    num_layers: Size = 1
+    num_layers: Layers = 1
     bias: bool = True
     batch_first: bool = True
     dropout: Annotated[Probability, AfterValidator(_settle_dropout)] = 0.0
@@ -59,7 +62,7 @@ def recurrent_outputs(a: Recurrent) -> tuple[str, ...]:
 
 
 def infer_recurrent(a: Recurrent, inputs: Inputs, assumptions: list[Assumption]) -> tuple[TensorType, ...]:
-    """Give the sequence with `directions*hidden_size` features, then states `[layers*directions, batch, hidden]`."""
+    """Give the sequence of `directions*hidden_size`, then states `[layers*directions, batch, hidden]`."""
     layout = "[batch, length, features]" if a.batch_first else "[length, batch, features]"
     x = of_rank(floating(inputs[0], "input"), (3,), layout)
     if x.shape[2] != a.input_size:

@@ -7,7 +7,7 @@ T = TypeVar("T")
 Limit = Literal["limit", "depth", "time", "bytes", "df_cut"]
 
 
-class Answer(tuple[T, ...]):
+class Answer(tuple[T, ...]):  # noqa: SLOT001, it has attributes of its own
     """A list of results that knows what it leaves out; a tuple in every other respect.
 
     Attributes:
@@ -25,7 +25,7 @@ class Answer(tuple[T, ...]):
     omitted_count: int | None
     total: int | None
 
-    def __new__(
+    def __new__(  # noqa: D102, described by the class
         cls,
         items: Iterable[T] = (),
         *,

@@ -1,5 +1,6 @@
-"""Make a blueprint ready to be registered: checked, named, fingerprinted and costed. Pure, so it can run
-beside the writes of others.
+"""Make a blueprint ready to be registered: checked, named, fingerprinted and costed.
+
+Pure, so it can run beside the writes of others.
 """
 
 import re
@@ -23,7 +24,7 @@ class Prepared:
     """A blueprint that can be written.
 
     Attributes:
-        blueprint: With its id, the limits it needed, and without supplied estimates: the computed costs count.
+        blueprint: With its id and the limits that it needed.
         costs: At the registry's reference sizes.
         warnings: Supplied estimates that differ from the computed ones.
     """

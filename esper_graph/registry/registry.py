@@ -1,18 +1,25 @@
 """The verbs people say: one registry over one store, composed from the rooms.
 
-    with BlueprintRegistry() as registry:
-        registry.register(blueprint)
+with BlueprintRegistry() as registry:
+    registry.register(blueprint)
 """
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from esper_graph.config import Manifest, Settings, Validation, load_manifest, load_settings
-from esper_graph.errors import BlueprintNotFoundError, ConfigError, EvolutionError, UnknownParentError
+from esper_graph.errors import (
+    BlueprintNotFoundError,
+    ConfigError,
+    EvolutionError,
+    KernelError,
+    UnknownParentError,
+)
 from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
 from esper_graph.ir.check import raise_limits
 from esper_graph.ir.edit import Edit, apply_edits
@@ -35,7 +42,7 @@ from esper_graph.property_graph.records import (
 from esper_graph.property_graph.registration import Prepared, id_of_child, prepare
 
 if TYPE_CHECKING:
-    from esper_graph.compile import Kernel
+    from esper_graph.compile import Kernel, KernelFiles
     from esper_graph.store.engines import Engine
 
 Progress = Callable[[int, int | None], None]
@@ -327,9 +334,14 @@ class BlueprintRegistry:
         """
         from esper_graph.store import lineage
 
-        derivation = _derivations([parent], kind, mutation_type, reason)[0]
         lineage.link(
-            self.engine, self._id(child), self._id(parent), derivation, self._operation("lineage.link", actor, reason)
+            self.engine,
+            self._id(child),
+            self._id(parent),
+            kind=kind,
+            mutation_type=mutation_type,
+            reason=reason,
+            operation=self._operation("lineage.link", actor, reason),
         )
 
     # ---------------------------------------------------------------- reading
@@ -418,7 +430,7 @@ class BlueprintRegistry:
         max_value: float | None = None,
         device: str | None = None,
     ) -> Answer[MetricRecord]:
-        """List the newest value of a metric for each blueprint, best first, with the device it was taken on."""
+        """List the newest value of a metric for each blueprint, best first, with its device."""
         from esper_graph.store import metrics
 
         direction = self.manifest.metric(metric).direction
@@ -460,9 +472,13 @@ class BlueprintRegistry:
 
     def doctor(self) -> Answer[Damage]:
         """Look for anything in the store that is not as it was written."""
+        from esper_graph.compile import KernelFiles
         from esper_graph.store import doctor
 
-        return Answer(doctor.examine(self.engine))
+        here = None  # kernels at a URL cannot be listed
+        if "://" not in self.settings.kernels:
+            here = set(KernelFiles(self.settings.kernels).digests())
+        return Answer(doctor.examine(self.engine, kernel_digests=here))
 
     # ---------------------------------------------------------------- families
 
@@ -471,7 +487,7 @@ class BlueprintRegistry:
         from esper_graph.store import blueprints, lineage
 
         start = self._id(blueprint_id)
-        ordered = lineage.root_first(lineage.ancestors(self.engine, start), start)
+        ordered = root_first(lineage.ancestors(self.engine, start), start)
         return Answer(blueprints.get_many(self.engine, ordered))
 
     def get_descendants(self, blueprint_id: str) -> Answer[BlueprintIR]:
@@ -528,13 +544,13 @@ class BlueprintRegistry:
         """List the ids of all ancestors, sorted."""
         from esper_graph.store import lineage
 
-        return lineage.ancestor_ids(self.engine, self._id(blueprint_id))
+        return Answer(lineage.ancestor_ids(self.engine, self._id(blueprint_id)))
 
     def descendant_ids(self, blueprint_id: str) -> Answer[str]:
         """List the ids of all descendants, sorted."""
         from esper_graph.store import lineage
 
-        return lineage.descendant_ids(self.engine, self._id(blueprint_id))
+        return Answer(lineage.descendant_ids(self.engine, self._id(blueprint_id)))
 
     def tree(self, blueprint_id: str) -> Answer[Relative]:
         """List the family of a blueprint: its ancestors, itself, and all that descends from its roots."""
@@ -548,17 +564,17 @@ class BlueprintRegistry:
 
         return lineage.path(self.engine, self._id(one), self._id(other))
 
-    def roots(self, blueprint_id: str | None = None) -> Answer[str]:
+    def roots(self, blueprint_id: str | None = None) -> Answer[Relative]:
         """List the blueprints without parents: those of one blueprint's ancestry, or all."""
         from esper_graph.store import lineage
 
         return lineage.roots(self.engine, None if blueprint_id is None else self._id(blueprint_id))
 
     def derivations(self, blueprint_id: str) -> Answer[DerivationRecord]:
-        """List how a blueprint came from its parents, rediscoveries last."""
+        """List how a blueprint came from its parents, rediscoveries included, oldest first."""
         from esper_graph.store import lineage
 
-        return lineage.parents(self.engine, self._id(blueprint_id))
+        return Answer(lineage.parents(self.engine, self._id(blueprint_id), include_rediscoveries=True))
 
     # ---------------------------------------------------------------- what may change
 
@@ -612,7 +628,9 @@ class BlueprintRegistry:
         """Add tags; those that are there stay."""
         self._change("tag", blueprint_id, actor, reason, tags=tags)
 
-    def untag(self, blueprint_id: str, *tags: str, actor: str | None = None, reason: str | None = None) -> None:
+    def untag(
+        self, blueprint_id: str, *tags: str, actor: str | None = None, reason: str | None = None
+    ) -> None:
         """Remove tags; those that are not there are no error."""
         self._change("untag", blueprint_id, actor, reason, tags=tags)
 
@@ -675,28 +693,80 @@ class BlueprintRegistry:
             LoweringError: The compiler has no way to express it; the attempt is recorded with the reason.
         """
         from esper_graph.registry.compilation import compile_registered
+        from esper_graph.store import blueprints
 
-        return compile_registered(self, self._id(blueprint_id), mode, seed, actor, reason, validate=validate)
+        blueprint = self[blueprint_id]
+        return compile_registered(
+            self.engine,
+            blueprint,
+            blueprints.origins(self.engine, blueprint.id),
+            self._kernel_files(),
+            lambda action: self._operation(action, actor, reason),
+            mode=mode,
+            seed=seed,
+            validate=validate,
+        )
+
+    def kernel(self, digest: str) -> KernelRecord:
+        """Return the record of a kernel, by its digest or the first digits of it.
+
+        Raises:
+            KernelError: No kernel has it, or several have.
+        """
+        from esper_graph.store import kernels
+
+        found = kernels.kernel(self.engine, digest)
+        if found is None:
+            raise KernelError(
+                f"no kernel has the digest `{digest}`", hint="list kernels with `esper-graph kernel list ID`"
+            )
+        return found
+
+    def load_kernel(self, digest: str) -> "Kernel":
+        """Return a recorded kernel; `load()` on it compares its bytes with the record first."""
+        from esper_graph.compile import Kernel
+
+        return Kernel(self.kernel(digest).digest, self._kernel_files())
+
+    def verify_kernel(self, digest: str) -> KernelRecord:
+        """Compare a kernel's bytes with the record and its results with the interpreter's; record the result.
+
+        Raises:
+            KernelBytesMissingError: Its bytes are not here.
+            UntrustedKernelError: They are not the recorded ones; nothing of them was run.
+        """
+        from esper_graph.registry.compilation import verify
+
+        record = self.kernel(digest)
+        return verify(
+            self.engine,
+            self[record.blueprint],
+            self.load_kernel(record.digest),
+            record,
+            lambda action: self._operation(action, None, None),
+        )
 
     def kernels(self, blueprint_id: str) -> Answer[KernelRecord]:
         """List the kernels of a blueprint, newest first."""
         from esper_graph.store import kernels
 
-        return kernels.kernels(self.engine, self._id(blueprint_id))
+        return Answer(kernels.kernels(self.engine, self._id(blueprint_id)))
 
     def attempts(self, blueprint_id: str) -> Answer[CompileAttempt]:
         """List every attempt to compile a blueprint, newest first."""
         from esper_graph.store import kernels
 
-        return kernels.attempts(self.engine, self._id(blueprint_id))
+        return Answer(kernels.attempts(self.engine, self._id(blueprint_id)))
 
     # ---------------------------------------------------------------- inside
 
-    def _prepare(
-        self, blueprint: BlueprintIR, limits: Validation, version: int | None = None
-    ) -> Prepared:
+    def _prepare(self, blueprint: BlueprintIR, limits: Validation, version: int | None = None) -> Prepared:
         return prepare(
-            blueprint, self.manifest.validation, self.manifest.reference_binding, limits=limits, version=version
+            blueprint,
+            self.manifest.validation,
+            self.manifest.reference_binding,
+            limits=limits,
+            version=version,
         )
 
     def _operation(
@@ -723,6 +793,11 @@ class BlueprintRegistry:
             raise self._not_found(blueprint_id)
         return found
 
+    def _kernel_files(self) -> "KernelFiles":
+        from esper_graph.compile import KernelFiles
+
+        return KernelFiles(self.settings.kernels)
+
     def _not_found(self, blueprint_id: str) -> BlueprintNotFoundError:
         from esper_graph.store import blueprints
 
@@ -737,3 +812,14 @@ def _derivations(
         Derivation(parent_id=parent, kind=kind, mutation_type=mutation_type, reason=reason)  # pyright: ignore[reportArgumentType]
         for parent in dict.fromkeys(parents)
     ]
+
+
+def root_first(relatives: Sequence[Relative], start: str) -> list[str]:
+    """Order ancestors so that parents stand before their children, with the start last.
+
+    Example:
+        >>> root_first([Relative("b", "", 1, ("a",)), Relative("a", "", 1)], "c")
+        ['a', 'b', 'c']
+    """
+    order = TopologicalSorter({one.id: one.parents for one in sorted(relatives, key=lambda one: one.id)})
+    return [*order.static_order(), start]

@@ -219,7 +219,7 @@ class _Direction:
 
 _UP = _Direction("lineage/ancestors", "lineage/ancestor", "lineage/step_up", upwards=True)
 _DOWN = _Direction("lineage/descendants", "lineage/descendant", "lineage/step_down", upwards=False)
-_EVERY = 2**31 - 1
+_EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,16 +288,19 @@ def _walk(
     members: dict[str, _Member] = {}
     generations: dict[str, int] = {}
     seen = set(starts) if start is None else {start, *starts}
-    level, generation, cut = sorted(set(starts)), first_generation, None
+    level = sorted(set(starts))
+    generation = first_generation
+    cut: Limit | None = None
     while level and cut is None:
         if max_generations is not None and generation > max_generations:
             cut = "depth"
             break
         if limit is not None and len(generations) + len(level) > limit:
-            cut, level = "limit", level[: limit - len(generations)]
+            cut = "limit"
+            level = level[: limit - len(generations)]
         if rounds is not None and generation > rounds:
             return _Walk(members, generations, start, cut, too_deep=True)
-        found = fetch(level) if level else {}
+        found = fetch(level)
         members.update(found)
         generations.update((member, generation) for member in level if member in found)
         onward = {following for member in found.values() for following in member.onward}
@@ -413,7 +416,9 @@ def _found(engine: Engine, ids: Sequence[str]) -> None:
 def _check(max_generations: int | None, limit: int | None) -> None:
     for name, value in (("max_generations", max_generations), ("limit", limit)):
         if value is not None and value < 0:
-            raise QueryError(f"{name} is {value}, but must be 0 or more", hint="leave it out to have them all")
+            raise QueryError(
+                f"{name} is {value}, but must be 0 or more", hint="leave it out to have them all"
+            )
 
 
 # ---------------------------------------------------------------- derivations

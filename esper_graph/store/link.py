@@ -8,13 +8,19 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from esper_graph.errors import BlueprintNotFoundError, LineageCycleError, QueryError, UnknownParentError
-from esper_graph.errors import close_names, suggestion
+from esper_graph.errors import (
+    BlueprintNotFoundError,
+    LineageCycleError,
+    QueryError,
+    UnknownParentError,
+    close_names,
+    suggestion,
+)
 from esper_graph.ir.specs import DERIVATION_KINDS
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
-from esper_graph.store import events
 from esper_graph.store.engines import Engine, Transaction
+from esper_graph.store.journal import note_event
 
 
 def link(
@@ -87,30 +93,30 @@ def link(
             },
         )
         if state["child_generation"] <= state["parent_generation"]:
-            _renumber(transaction, child)
-        events.record(transaction, operation, [child, parent])
+            renumber(transaction, child)
+        note_event(transaction, operation, [child, parent])
         return True
 
     return engine.write(work, name="lineage/link", retry_conflicts=True)
 
 
-def _renumber(transaction: Transaction, blueprint_id: str) -> None:
+def renumber(transaction: Transaction, blueprint_id: str) -> None:
     """Give a blueprint and all below it 1 + the largest generation of their parents."""
     rows = {row["id"]: row for row in transaction.run(get("lineage/generations_below"), {"id": blueprint_id})}
-    waiting = {member: sum(parent in rows for parent in row["parents"]) for member, row in rows.items()}
+    waiting = {member: sum(parent["id"] in rows for parent in row["parents"]) for member, row in rows.items()}
     below: dict[str, list[str]] = {member: [] for member in rows}
     for member, row in rows.items():
         for parent in row["parents"]:
-            if parent in below:
-                below[parent].append(member)
+            if parent["id"] in below:
+                below[parent["id"]].append(member)
     generations: dict[str, int] = {}
     ready = [member for member, count in waiting.items() if not count]
     for member in ready:  # grows while it is walked: parents before their children
-        row = rows[member]
-        above = zip(row["parents"], row["above"], strict=True)
-        generations[member] = 1 + max(
-            (generations.get(parent, generation) for parent, generation in above), default=-1
-        )
+        above: list[int] = [
+            generations[parent["id"]] if parent["id"] in generations else parent["generation"]
+            for parent in rows[member]["parents"]
+        ]
+        generations[member] = 1 + max(above, default=-1)
         for follower in below[member]:
             waiting[follower] -= 1
             if not waiting[follower]:

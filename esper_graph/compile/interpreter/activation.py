@@ -83,7 +83,9 @@ _FORMULAS: Mapping[str, Callable[[Tensor, Any], Tensor]] = {
     "logsigmoid": lambda x, a: -(-x).exp().log1p(),
     "leaky_relu": lambda x, a: torch.where(x > 0, x, a.negative_slope * x),
     "elu": lambda x, a: _bent(x, a.alpha),
-    "celu": lambda x, a: torch.where(x > 0, x, a.alpha * ((torch.where(x > 0, 0 * x, x) / a.alpha).exp() - 1)),
+    "celu": lambda x, a: torch.where(
+        x > 0, x, a.alpha * ((torch.where(x > 0, 0 * x, x) / a.alpha).exp() - 1)
+    ),
     "gelu": _gelu,
     "hardtanh": lambda x, a: _between(x, a.min_val, a.max_val),
     "softplus": _softplus,

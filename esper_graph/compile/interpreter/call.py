@@ -26,8 +26,7 @@ class Call:
         outputs: Types at the output ports.
         tensors: Its parameters and buffers by name.
         updates: New values of its buffers; filled in training.
-        metrics: Of the whole call, by `<node id>.<name>`.
-        taps: Values whose gradients are metrics, by name, with the measure of the gradient.
+        metrics: Of the whole call, by name.
         binding: Size of each symbol.
         training: Whether ops behave as in training.
         generator: Where random numbers come from; None leaves dropout and noise out.
@@ -41,7 +40,6 @@ class Call:
     tensors: Mapping[str, Tensor]
     updates: dict[str, Tensor]
     metrics: dict[str, Tensor]
-    taps: dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]]
     binding: Mapping[str, int]
     training: bool
     generator: torch.Generator | None

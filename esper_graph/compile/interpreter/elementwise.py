@@ -42,7 +42,9 @@ def _einsum(call: Call) -> tuple[Value, ...]:
                 diagonal = diagonal.diagonal(0, first, second)
                 kept = [one for place, one in enumerate(kept) if place not in (first, second)] + [name]
         ordered = diagonal.permute([kept.index(name) for name in letters if name in kept])
-        spread = ordered.reshape([ordered.shape[sorted(kept).index(name)] if name in kept else 1 for name in letters])
+        spread = ordered.reshape(
+            [ordered.shape[sorted(kept).index(name)] if name in kept else 1 for name in letters]
+        )
         total = spread if total is None else total * spread
     assert total is not None
     summed = [place for place, name in enumerate(letters) if name not in result]

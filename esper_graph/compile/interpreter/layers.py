@@ -22,7 +22,9 @@ def _normalization(call: Call) -> tuple[Value, ...]:
         parts = x.unflatten(1, (a.num_groups, -1))
         y = _standardised(parts, list(range(2, parts.ndim)), a.eps).flatten(1, 2)
     else:
-        y = _with_running_statistics(call, [0, *range(2, x.ndim)] if a.type == "batch_norm" else [*range(2, x.ndim)])
+        y = _with_running_statistics(
+            call, [0, *range(2, x.ndim)] if a.type == "batch_norm" else [*range(2, x.ndim)]
+        )
     if "weight" in call.tensors:
         y = y * call.tensors["weight"].reshape(channels)
     if "bias" in call.tensors:
@@ -82,7 +84,9 @@ def _attention(call: Call) -> tuple[Value, ...]:
     for head in range(a.num_heads):
         shared = head // each
         scores = torch.einsum(
-            "bqd,bkd->bqk", q[..., head * width : (head + 1) * width], k[..., shared * width : (shared + 1) * width]
+            "bqd,bkd->bqk",
+            q[..., head * width : (head + 1) * width],
+            k[..., shared * width : (shared + 1) * width],
         )
         mask = call.optional(3)
         if mask is not None and mask.ndim == 4:

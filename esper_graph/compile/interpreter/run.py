@@ -1,7 +1,7 @@
 """Compute a blueprint node by node."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 
 import torch
@@ -13,7 +13,17 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ops.dims import evaluate, symbols
 from esper_graph.ops.values import TensorType
 
-_MODULES = ("elementwise", "activation", "windows", "layers", "shape", "chance", "spectral", "routing", "probe")
+_MODULES = (
+    "elementwise",
+    "activation",
+    "windows",
+    "layers",
+    "shape",
+    "chance",
+    "spectral",
+    "routing",
+    "probe",
+)
 
 Tensors = Mapping[str, Mapping[str, Tensor]]
 """Parameters and buffers: by node id, then by name."""
@@ -25,15 +35,16 @@ class Interpretation:
 
     Attributes:
         outputs: In the order of their `index`.
-        metrics: By `<node id>.<name>`; filled in training.
+        metrics: By node id, or by the name that telemetry reports under.
         buffers: New values of buffers that a call in training changed, by node id and name.
-        taps: Values whose gradient is a metric, by `<node id>.<name>`, with what is measured on the gradient.
+        taps: In training, zeros that were added to the value of each `gradient_norm`, by its node id: their
+            gradient is the value's. What is computed from gradients is not interpreted.
     """
 
     outputs: tuple[Tensor, ...]
     metrics: Mapping[str, Tensor]
     buffers: Tensors
-    taps: Mapping[str, tuple[Tensor, Callable[[Tensor], Tensor]]] = field(default_factory=dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]])
+    taps: Mapping[str, Tensor]
 
 
 def evaluators() -> Mapping[str, Evaluator]:
@@ -54,7 +65,9 @@ def register_evaluator(op_type: str, evaluator: Evaluator) -> None:
         ConfigError: The op has an evaluator already.
     """
     if op_type in evaluators():
-        raise ConfigError(f"the op `{op_type}` has an evaluator already", hint="choose another name for the op")
+        raise ConfigError(
+            f"the op `{op_type}` has an evaluator already", hint="choose another name for the op"
+        )
     _FOUND[op_type] = evaluator
 
 
@@ -83,10 +96,9 @@ def interpret(
     places = graph.of_type("input")
     binding = bind(blueprint, [tuple(x.shape) for x in inputs])
     held: list[tuple[Value, ...]] = [() for _ in graph.nodes]
-    for place, x in zip(places, inputs, strict=True):
-        held[place] = (_wide(x),)
-    table, metrics = evaluators(), dict[str, Tensor]()
-    taps: dict[str, tuple[Tensor, Callable[[Tensor], Tensor]]] = {}
+    given = {place: _wide(x) for place, x in zip(places, inputs, strict=True)}
+    table, metrics, taps = evaluators(), dict[str, Tensor](), dict[str, Tensor]()
+    late = _from_gradients(blueprint)
     buffers: dict[str, dict[str, Tensor]] = {}
     results: dict[int, Tensor] = {}
     for place in graph.order:
@@ -97,7 +109,10 @@ def interpret(
         arriving: list[Value | None] = [None] * len(types)
         for feed in graph.feeds[place]:
             arriving[feed.slot] = held[feed.source][feed.source_slot]
+        if place in late:
+            continue
         if node.op_type == "input":
+            held[place] = _tapped(blueprint, place, (given[place],), taps) if training else (given[place],)
             continue
         if node.op_type == "output":
             assert isinstance(arriving[0], Tensor)
@@ -111,7 +126,10 @@ def interpret(
             )
         owner = node.shares or node.id
         updates: dict[str, Tensor] = {}
-        owned = {name: _wide(tensor) for name, tensor in {**tensors.get(owner, {}), **buffers.get(owner, {})}.items()}
+        owned = {
+            name: _wide(tensor)
+            for name, tensor in {**tensors.get(owner, {}), **buffers.get(owner, {})}.items()
+        }
         call = Call(
             node=node.id,
             a=graph.values[place],
@@ -121,16 +139,40 @@ def interpret(
             tensors=owned,
             updates=updates,
             metrics=metrics,
-            taps=taps,
             binding=binding,
             training=training,
             generator=generator,
         )
         held[place] = evaluator(call)
+        if training:
+            held[place] = _tapped(blueprint, place, held[place], taps)
         if updates:
             buffers.setdefault(owner, {}).update(updates)
     ordered = tuple(results[place] for place in graph.of_type("output"))
     return Interpretation(ordered, metrics, buffers, taps)
+
+
+def _from_gradients(blueprint: BlueprintIR) -> set[int]:
+    """The nodes that gradients flow into."""
+    found: set[int] = set()
+    assert blueprint.graph.order is not None
+    for place in blueprint.graph.order:
+        sources = {feed.source for feed in blueprint.graph.feeds[place]}
+        if blueprint.nodes[place].op_type == "gradient_norm" or sources & found:
+            found.add(place)
+    return found
+
+
+def _tapped(
+    blueprint: BlueprintIR, place: int, values: tuple[Value, ...], taps: dict[str, Tensor]
+) -> tuple[Value, ...]:
+    found = list(values)
+    for target, feed in blueprint.graph.consumers[place]:
+        value = found[feed.source_slot]
+        if blueprint.nodes[target].op_type == "gradient_norm" and isinstance(value, Tensor):
+            zeros = taps[blueprint.nodes[target].id] = torch.zeros_like(value).requires_grad_()
+            found[feed.source_slot] = value + zeros
+    return tuple(found)
 
 
 def bind(blueprint: BlueprintIR, shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
@@ -156,7 +198,9 @@ def bind(blueprint: BlueprintIR, shapes: Sequence[tuple[int, ...]]) -> dict[str,
             names = symbols(declared)
             if len(names) == 1 and not names <= binding.keys():
                 (name,) = names
-                binding[name] = next((n for n in range(size + 1) if evaluate(declared, {name: n}) == size), size)
+                binding[name] = next(
+                    (n for n in range(size + 1) if evaluate(declared, {name: n}) == size), size
+                )
     for node, kind, shape in pairs:
         for declared, size in zip(kind.shape, shape, strict=True):
             if not symbols(declared) <= binding.keys() or evaluate(declared, binding) != size:

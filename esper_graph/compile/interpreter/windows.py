@@ -59,7 +59,10 @@ def _conv_transpose(call: Call) -> tuple[Value, ...]:
     a, x, weight = call.a, call.x(), call.tensors["weight"]
     height, width = x.shape[2:]
     whole = [
-        (size - 1) * a.stride[axis] + a.dilation[axis] * (a.kernel_size[axis] - 1) + 1 + a.output_padding[axis]
+        (size - 1) * a.stride[axis]
+        + a.dilation[axis] * (a.kernel_size[axis] - 1)
+        + 1
+        + a.output_padding[axis]
         for axis, size in enumerate((height, width))
     ]
     y = torch.zeros([x.shape[0], a.out_channels, *whole], dtype=x.dtype)

@@ -59,7 +59,9 @@ class LoweringTable(Mapping[str, Lowering]):
             ConfigError: The op has one already.
         """
         if op_type in self:
-            raise ConfigError(f"the op `{op_type}` has a lowering already", hint="choose another name for the op")
+            raise ConfigError(
+                f"the op `{op_type}` has a lowering already", hint="choose another name for the op"
+            )
         self._found[op_type] = lowering
 
 

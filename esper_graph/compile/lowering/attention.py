@@ -6,7 +6,6 @@ from esper_graph.compile.lowering.site import Lowered, Lowering, Site
 from esper_graph.compile.lowering.source import boolean, call, integer, number
 from esper_graph.ops.values import TensorType
 
-
 _HIDDEN = 'float("-inf")'
 """The score of what is not seen."""
 
@@ -24,7 +23,9 @@ def lower_attention(site: Site) -> tuple[Lowered, ...]:
         heads = [heads[0], *(site.call("repeat_interleave", x, repeats, "1") for x in heads[1:])]
     joined = site.call("transpose", _attend(site, heads, None), "1", "2")
     joined = site.call("flatten", joined, "2", "3")
-    output = site.call("linear", joined, site.parameter("out_proj.weight"), site.optional_parameter("out_proj.bias"))
+    output = site.call(
+        "linear", joined, site.parameter("out_proj.weight"), site.optional_parameter("out_proj.bias")
+    )
     return (output if a.batch_first else site.call("transpose", output, "0", "1"),)
 
 
@@ -49,7 +50,9 @@ def _projected(site: Site) -> list[str]:
             weight = _part(site, site.parameter("in_proj_weight"), "0", start, width)
         else:
             weight = site.parameter(f"{name}_proj_weight")
-        found.append(site.call("linear", source, weight, _part(site, bias, "0", start, width) if a.bias else "None"))
+        found.append(
+            site.call("linear", source, weight, _part(site, bias, "0", start, width) if a.bias else "None")
+        )
     return found
 
 

@@ -14,7 +14,9 @@ def lower_constant(site: Site) -> tuple[Lowered, ...]:
     if isinstance(value, tuple):
         return (site.constant(value),)
     shape = site.sizes(site.output().shape)
-    return (site.let(f"torch.full({shape}, {_number(value, name)}, dtype={dtype(name)}, device={site.device})"),)
+    return (
+        site.let(f"torch.full({shape}, {_number(value, name)}, dtype={dtype(name)}, device={site.device})"),
+    )
 
 
 def _number(value: Any, name: str) -> str:

@@ -65,7 +65,12 @@ def lower_pooling(site: Site) -> tuple[Lowered, ...]:
 _POOLINGS: Mapping[str, str] = {
     kind: kind
     for axes in (1, 2)
-    for kind in (f"max_pool{axes}d", f"avg_pool{axes}d", f"adaptive_avg_pool{axes}d", f"adaptive_max_pool{axes}d")
+    for kind in (
+        f"max_pool{axes}d",
+        f"avg_pool{axes}d",
+        f"adaptive_avg_pool{axes}d",
+        f"adaptive_max_pool{axes}d",
+    )
 }
 
 LOWERINGS: Mapping[str, Lowering] = {

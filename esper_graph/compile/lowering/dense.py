@@ -23,7 +23,9 @@ def lower_linear(site: Site) -> tuple[Lowered, ...]:
 def lower_matmul(site: Site) -> tuple[Lowered, ...]:
     """`aten::matmul`, sides transposed before where asked."""
     sides: list[str] = []
-    for side, turned in zip(promoted(site, site.output().dtype), (site.a.transpose_a, site.a.transpose_b), strict=True):
+    for side, turned in zip(
+        promoted(site, site.output().dtype), (site.a.transpose_a, site.a.transpose_b), strict=True
+    ):
         sides.append(site.call("transpose", side, "-2", "-1") if turned else side)
     return (site.call("matmul", *sides),)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from esper_graph.compile.lowering.site import Lowered, Lowering, Site
-from esper_graph.compile.lowering.source import dtype, integer, number
+from esper_graph.compile.lowering.source import integer, number
 from esper_graph.ops.values import promote
 
 
@@ -41,7 +41,9 @@ def _arithmetic(op: str) -> Lowering:
 
 def lower_compare(site: Site) -> tuple[Lowered, ...]:
     """`aten::eq` and the like, on the promoted dtype."""
-    sides = promoted(site, promote(*[site.type(slot).dtype for slot, x in enumerate(site.inputs) if x is not None]))
+    sides = promoted(
+        site, promote(*[site.type(slot).dtype for slot, x in enumerate(site.inputs) if x is not None])
+    )
     if site.a.scalar is not None:
         sides.append(scalar(site.a.scalar, site.type().kind))
     return (site.call(_COMPARISONS[site.a.operation], *sides),)

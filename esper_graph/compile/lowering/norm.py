@@ -19,7 +19,9 @@ def _layer_norm(site: Site) -> tuple[Lowered, ...]:
 
 def _rms_norm(site: Site) -> tuple[Lowered, ...]:
     shape = numbers(site.a.normalized_shape)
-    return (site.call("rms_norm", site.tensor(), shape, site.optional_parameter("weight"), number(site.a.eps)),)
+    return (
+        site.call("rms_norm", site.tensor(), shape, site.optional_parameter("weight"), number(site.a.eps)),
+    )
 
 
 def _group_norm(site: Site) -> tuple[Lowered, ...]:
@@ -61,7 +63,11 @@ def _with_statistics(site: Site, op: str, from_input: str) -> str:
     momentum = site.a.momentum
     if momentum is None and site.a.track_running_stats:
         # the newest of n batches counts 1/n
-        share = f"1.0 / max(float({site.parameter('num_batches_tracked')}), 1.0)" if site.training else number(0.0)
+        share = (
+            f"1.0 / max(float({site.parameter('num_batches_tracked')}), 1.0)"
+            if site.training
+            else number(0.0)
+        )
     else:
         share = number(momentum or 0.0)
     tensors = [site.optional_parameter(name) for name in ("weight", "bias", "running_mean", "running_var")]

@@ -1,11 +1,12 @@
 """What a lowering is given: one node of a program that is being written."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 from esper_graph.compile.job import Mode
-from esper_graph.compile.lowering.source import Writer, call, dtype, expression, integer, key
+from esper_graph.compile.lowering.source import Writer, call, dtype, expression, integer
 from esper_graph.errors import LoweringError
 from esper_graph.ops.dims import Dim
 from esper_graph.ops.opdef import Parameter
@@ -33,18 +34,8 @@ class Slot:
     parameter: Parameter
 
 
-class Tap(NamedTuple):
-    """A tensor of zeros that was added to a value, so that its gradient is that of the value.
-
-    Attributes:
-        name: Of the attribute of the module that holds it.
-        key: Written name of the metric.
-        measure: Source of an expression over the gradient `g` that gives the metric.
-    """
-
-    name: str
-    key: str
-    measure: str
+Region = Literal["main", "probe", "gradient"]
+"""Where a node is computed: on the way to an output, only for a metric, or from gradients after `backward`."""
 
 
 @dataclass
@@ -52,14 +43,26 @@ class State:
     """What a program keeps in its module besides parameters.
 
     Attributes:
-        taps: Gradient taps.
-        counters: Names of integers that count calls.
+        taps: Names of the tensors of zeros that are added to values, so that their gradients are the values'.
+        metrics: Names of metrics, by the name of the module's text that holds each: text of a blueprint is
+            data of a kernel, never code.
         constants: By name: nested numbers and their dtype.
+        counts_calls: Whether the module counts its calls, because some metrics are not wanted at every one.
     """
 
-    taps: list[Tap] = field(default_factory=list[Tap])
-    counters: list[str] = field(default_factory=list[str])
+    taps: list[str] = field(default_factory=list[str])
+    metrics: dict[str, str] = field(default_factory=dict[str, str])
     constants: dict[str, tuple[Any, str]] = field(default_factory=dict[str, tuple[Any, str]])
+    counts_calls: bool = False
+
+    def metric(self, wanted: str, node: str) -> str:
+        """Keep the name of a metric, told apart from others by the node where need be; return where it is."""
+        name = wanted
+        while name in self.metrics.values():
+            name = f"{name}.{node}"
+        place = f"n{len(self.metrics)}"
+        self.metrics[place] = name
+        return place
 
 
 @dataclass
@@ -79,6 +82,8 @@ class Site:
         slots: The node's tensors by parameter name; those of the node that it shares with.
         state: Of the whole program.
         device: Source of the device that new tensors go to.
+        region: Where the node is computed.
+        consumed: Whether some node takes its outputs.
     """
 
     node: str
@@ -94,6 +99,8 @@ class Site:
     slots: Mapping[str, Slot]
     state: State
     device: str
+    region: Region
+    consumed: bool
 
     def tensor(self, slot: int = 0) -> str:
         """Return the variable at an input port."""
@@ -174,9 +181,15 @@ class Site:
             self.writer.line(f"{result} = {instead}")
         return result
 
-    def metric(self, name: str, value: str) -> None:
-        """Add a metric of the training kernel; must stand inside a `probe` block."""
-        self.writer.line(f"metrics[{key(self.node, name)}] = {value}")
+    def probe(self) -> AbstractContextManager[None]:
+        """Indent what is added inside under the condition that metrics are wanted."""
+        return self.writer.block("if probe:") if self.region == "main" else nullcontext()
+
+    def metric(self, value: str, part: str = "") -> None:
+        """Add a metric of the training kernel, called after the node; must stand inside `probe`."""
+        wanted = self.a.metric_name if self.op_type == "telemetry" else self.node
+        place = self.state.metric(f"{wanted}.{part}" if part else wanted, self.node)
+        self.writer.line(f"metrics[self.{place}] = {value}")
 
     def constant(self, value: Any) -> str:
         """Add a tensor of nested numbers to the module, of the dtype of the node's output, and write it."""
@@ -184,16 +197,12 @@ class Site:
         self.state.constants[name] = (value, self.output().dtype)
         return self.let(f"self.{name}")
 
-    def counter(self) -> str:
-        """Add an integer to the module that lasts from call to call, and write it."""
-        name = f"c{integer(self.place)}"
-        self.state.counters.append(name)
-        return f"self.{name}"
-
     def refuse(self, why: str, hint: str | None = None) -> LoweringError:
         """Make the error that says why this node cannot be lowered."""
         return LoweringError(
-            f"`{self.node}` cannot be compiled: {why}", where=[f"node  {self.node} ({self.op_type})"], hint=hint
+            f"`{self.node}` cannot be compiled: {why}",
+            where=[f"node  {self.node} ({self.op_type})"],
+            hint=hint,
         )
 
 

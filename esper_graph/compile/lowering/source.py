@@ -1,15 +1,11 @@
 """Write TorchScript source: numbers and names through formatters, so that no text of a blueprint gets in."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from esper_graph.errors import LoweringError
-from esper_graph.ir.specs import ID_PATTERN, MAX_ID
 from esper_graph.ops.dims import Dim
 from esper_graph.ops.values import DTYPES
-
-_KEY = re.compile(rf"{ID_PATTERN}\Z", re.ASCII)
 
 
 def number(value: float) -> str:
@@ -52,18 +48,6 @@ def dtype(name: str) -> str:
     if name not in DTYPES:
         raise LoweringError(f"`{name}` is not a dtype")
     return f"torch.{name}"
-
-
-def key(*parts: str) -> str:
-    """Write a text made of ids, such as the name of a metric; anything else is refused.
-
-    >>> key("probe", "mean")
-    '"probe.mean"'
-    """
-    text = ".".join(parts)
-    if len(text) > 3 * MAX_ID or not _KEY.match(text):
-        raise LoweringError(f"{text!r} is not an id and stays out of generated code")
-    return f'"{text}"'
 
 
 def expression(size: Dim, variables: Mapping[str, str]) -> str:
@@ -114,7 +98,7 @@ class Writer:
         return variables
 
     @contextmanager
-    def block(self, header: str) -> Iterator[None]:
+    def block(self, header: str) -> Generator[None]:
         """Indent what is added inside under a header such as `if self.training:`."""
         self.line(header)
         self._depth += 1

@@ -1,10 +1,10 @@
 """Rewrites that keep what a blueprint computes; one pass a file, found by its name in `PASSES`.
 
-    >>> from esper_graph.ir.build import Builder
-    >>> b = Builder("mlp", name="MLP")
-    >>> b.output(b.identity(b.input([-1, 8])))
-    >>> [node.op_type for node in optimize(b.finish()).nodes]
-    ['input', 'output']
+>>> from esper_graph.ir.build import Builder
+>>> b = Builder("mlp", name="MLP")
+>>> _ = b.output(b.identity(b.input([-1, 8])))
+>>> [node.op_type for node in optimize(b.finish()).nodes]
+['input', 'output']
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -30,4 +30,6 @@ def run(blueprint: BlueprintIR) -> PassResult:
     dead = {node.id for place, node in enumerate(graph.nodes) if place not in alive}
     if not dead:
         return PassResult(blueprint, changed=False)
-    return PassResult(without(blueprint, dead), True, tuple(f"removed `{name}`" for name in sorted(dead)))
+    return PassResult(
+        without(blueprint, dead), changed=True, notes=tuple(f"removed `{name}`" for name in sorted(dead))
+    )

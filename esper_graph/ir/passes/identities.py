@@ -35,7 +35,7 @@ def run(blueprint: BlueprintIR) -> PassResult:
     if not removed:
         return PassResult(blueprint, changed=False)
     notes = tuple(f"`{name}` returned its input unchanged" for name in sorted(removed))
-    return PassResult(without(blueprint, removed, instead), True, notes)
+    return PassResult(without(blueprint, removed, instead), changed=True, notes=notes)
 
 
 Rule = Callable[[Any, Any, Any], bool]

@@ -4,6 +4,7 @@ from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.specs import EdgeSpec
 
 
 class PassResult(NamedTuple):
@@ -22,20 +23,19 @@ def without(
     blueprint: BlueprintIR, removed: Container[str], instead: Mapping[Wire, Wire] | None = None
 ) -> BlueprintIR:
     """Remove nodes and the edges into and out of them; consumers take other values instead where named."""
-    edges = []
+    edges: list[EdgeSpec] = []
     for edge in blueprint.edges:
         if edge.target in removed:
             continue
-        source, port = edge.source, edge.source_port
-        wire = (instead or {}).get((source, port))
-        while wire is not None:
-            source, port = wire
-            wire = (instead or {}).get((source, port))
-        if source in removed:
+        wire: Wire = (edge.source, edge.source_port)
+        while (other := (instead or {}).get(wire)) is not None:
+            wire = other
+        if wire[0] in removed:
             continue
-        if (source, port) != (edge.source, edge.source_port):
-            edge = edge.replace(source=source, source_port=port, tensor_shape=None, dtype=None)
-        edges.append(edge)
+        same = wire == (edge.source, edge.source_port)
+        edges.append(
+            edge if same else edge.replace(source=wire[0], source_port=wire[1], tensor_shape=None, dtype=None)
+        )
     return blueprint.replace(
         id="", nodes=[node for node in blueprint.nodes if node.id not in removed], edges=edges, derivations=()
     )

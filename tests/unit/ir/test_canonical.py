@@ -97,7 +97,9 @@ def test_the_encoding_is_the_graph_in_the_order_given(name: str) -> None:
             families.cai_furer_immerman(families.PETERSEN, twisted=True),
             id="Cai-Fürer-Immerman of Petersen's graph",
         ),
-        pytest.param(families.branches(2, 2000), families.branches(2, 2000, last="gelu"), id="ends of long chains"),
+        pytest.param(
+            families.branches(2, 2000), families.branches(2, 2000, last="gelu"), id="ends of long chains"
+        ),
         pytest.param(
             families.side_by_side(families.branches(2, 6), families.branches(2, 6)),
             families.side_by_side(families.branches(3, 6), families.branches(1, 6)),
@@ -121,7 +123,9 @@ def test_one_twist_more_or_less_anywhere_is_the_same_graph() -> None:
     [
         pytest.param([(0, 1, "x")], [(0, 1, "y")], id="label"),
         pytest.param([(0, 1, "x")], [(0, 1, "x"), (0, 1, "x")], id="multiplicity"),
-        pytest.param([(0, 1, "x"), (0, 1, "x"), (0, 1, "y")], [(0, 1, "x"), (0, 1, "y"), (0, 1, "y")], id="which"),
+        pytest.param(
+            [(0, 1, "x"), (0, 1, "x"), (0, 1, "y")], [(0, 1, "x"), (0, 1, "y"), (0, 1, "y")], id="which"
+        ),
         pytest.param([(0, 1, "x"), (1, 0, "y")], [(0, 1, "x"), (0, 1, "y")], id="direction"),
         pytest.param([(0, 0, "x"), (1, 1, "x")], [(0, 1, "x"), (1, 0, "x")], id="loops"),
         pytest.param([(0, 0, "x"), (0, 1, "x")], [(1, 1, "x"), (0, 1, "x")], id="loop at either end"),

@@ -23,7 +23,9 @@ OUTPUT = NodeSpec(id="output", op_type="output")
 
 
 def linear(name: str, into: int = 8, out: int = 8, **fields: object) -> NodeSpec:
-    return NodeSpec(id=name, op_type="linear", attributes={"in_features": into, "out_features": out}, **fields)
+    return NodeSpec(
+        id=name, op_type="linear", attributes={"in_features": into, "out_features": out}, **fields
+    )
 
 
 def wired(*nodes: NodeSpec, edges: list[str]) -> BlueprintIR:
@@ -97,7 +99,13 @@ def chain(count: int, **fields: object) -> BlueprintIR:
             ["shares the parameters of `c`, which does not exist"],
         ),
         (
-            wired(INPUT, linear("a", 8, 4), linear("b", 4, 8, shares="a"), OUTPUT, edges=["input>a", "a>b", "b>output"]),
+            wired(
+                INPUT,
+                linear("a", 8, 4),
+                linear("b", 4, 8, shares="a"),
+                OUTPUT,
+                edges=["input>a", "a>b", "b>output"],
+            ),
             BadAttributeError,
             ["[8, 4]", "[4, 8]"],
         ),
@@ -135,7 +143,10 @@ def test_a_cycle_is_named_as_a_path_in_order() -> None:
     path = caught.value.path
     assert path[0] == path[-1]
     assert set(path) == {"a", "b", "c"}
-    assert all((one, other) in {("a", "b"), ("b", "c"), ("c", "a")} for one, other in zip(path, path[1:], strict=False))
+    assert all(
+        (one, other) in {("a", "b"), ("b", "c"), ("c", "a")}
+        for one, other in zip(path, path[1:], strict=False)
+    )
 
 
 def test_a_self_loop_is_a_cycle() -> None:
@@ -147,7 +158,11 @@ def test_a_self_loop_is_a_cycle() -> None:
 
 def test_all_problems_are_carried_and_the_first_decides_the_class() -> None:
     blueprint = wired(
-        INPUT, NodeSpec(id="a", op_type="nothing"), linear("fc", 9), OUTPUT, edges=["input>fc", "fc>output", "x>y"]
+        INPUT,
+        NodeSpec(id="a", op_type="nothing"),
+        linear("fc", 9),
+        OUTPUT,
+        edges=["input>fc", "fc>output", "x>y"],
     )
     with pytest.raises(UnknownOpError) as caught:
         blueprint.validate()
@@ -157,7 +172,9 @@ def test_all_problems_are_carried_and_the_first_decides_the_class() -> None:
 
 def test_limits_are_looked_at_first_and_name_both_numbers() -> None:
     assert chain(100).problems == ()
-    with pytest.raises(LimitExceededError, match="longest path of the blueprint has 101 ops, the limit is 100") as caught:
+    with pytest.raises(
+        LimitExceededError, match="longest path of the blueprint has 101 ops, the limit is 100"
+    ) as caught:
         chain(101).validate()
     assert "--max-depth 101" in (caught.value.hint or "")
     with pytest.raises(LimitExceededError, match="has 1001 nodes, the limit is 1000"):

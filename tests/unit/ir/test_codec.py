@@ -21,7 +21,9 @@ def test_reading_what_was_written_gives_the_same_value() -> None:
         tags=["b", "a"],
         author="Ann",
         description="Zwölf Boxkämpfer ≤ 𝔘",
-        derivations=[Derivation(parent_id="p", kind="crossover", edits=[{"type": "x", "list": [1, 2.5, None]}])],
+        derivations=[
+            Derivation(parent_id="p", kind="crossover", edits=[{"type": "x", "list": [1, 2.5, None]}])
+        ],
         estimated_flops=1,
         estimated_memory_mb=0.5,
         min_compute_capability=7.5,
@@ -79,12 +81,18 @@ def test_whole_and_broken_numbers_stay_what_they_are() -> None:
         ),
         ('{"name": "x", "nodes": [], "edges": [], "format": "onnx"}', "the format is 'onnx'", "$.format"),
         ('{"name": "x", "nodes": [], "edges": [], "format_version": 2}', "version is 2", "$.format_version"),
-        ('{"name": "x", "nodes": [], "edges": [], "metadata": {"created_at": "now"}}', "point in time", "$.metadata.created_at"),
+        (
+            '{"name": "x", "nodes": [], "edges": [], "metadata": {"created_at": "now"}}',
+            "point in time",
+            "$.metadata.created_at",
+        ),
         ('{"name": "x", "nodes": [], "edges": [], "version": 9' + "9" * 5000 + "}", "cannot be read", "$"),
         ("[" * 100_000, "nests too deeply", "$"),
     ],
 )
-def test_a_document_that_is_not_a_blueprint_is_refused_with_its_path(text: str, message: str, path: str) -> None:
+def test_a_document_that_is_not_a_blueprint_is_refused_with_its_path(
+    text: str, message: str, path: str
+) -> None:
     with pytest.raises(FormatError, match=message.replace("[", r"\[").replace("{", r"\{")) as caught:
         BlueprintIR.from_json(text)
     assert caught.value.problems[0].where.startswith(path)

@@ -39,17 +39,29 @@ def tied(shares: str | None = "a") -> BlueprintIR:
 
 def test_ids_names_order_and_hints_do_not_count() -> None:
     random = Random(0)
-    for blueprint in (mlp(), tied(), wired(INPUT, TWO, NodeSpec(id="d", op_type="sub"), OUTPUT, edges=["other>d", "input>d", "d>output"])):
+    for blueprint in (
+        mlp(),
+        tied(),
+        wired(INPUT, TWO, NodeSpec(id="d", op_type="sub"), OUTPUT, edges=["other>d", "input>d", "d>output"]),
+    ):
         for _ in range(5):
             assert shuffled(blueprint, random).fingerprint == blueprint.fingerprint
-    hinted = mlp(nodes=[mlp().nodes[0], mlp().nodes[1].replace(compute_intensity=3.0, parallelism="model"), OUTPUT])
+    hinted = mlp(
+        nodes=[mlp().nodes[0], mlp().nodes[1].replace(compute_intensity=3.0, parallelism="model"), OUTPUT]
+    )
     assert hinted.fingerprint == mlp().fingerprint
     assert mlp().fingerprint.startswith(PREFIX)
 
 
 def test_an_explicit_default_equals_an_omitted_one() -> None:
     explicit = mlp(
-        nodes=[INPUT, NodeSpec(id="fc", op_type="linear", attributes={"out_features": 2, "bias": True, "in_features": 8}), OUTPUT]
+        nodes=[
+            INPUT,
+            NodeSpec(
+                id="fc", op_type="linear", attributes={"out_features": 2, "bias": True, "in_features": 8}
+            ),
+            OUTPUT,
+        ]
     )
     assert explicit.fingerprint == mlp().fingerprint
 
@@ -58,11 +70,37 @@ def test_an_explicit_default_equals_an_omitted_one() -> None:
     "changed",
     [
         mlp(nodes=[INPUT, linear("fc", 8, 3), OUTPUT]),
-        mlp(nodes=[INPUT, NodeSpec(id="fc", op_type="linear", attributes={"in_features": 8, "out_features": 2, "bias": False}), OUTPUT]),
+        mlp(
+            nodes=[
+                INPUT,
+                NodeSpec(
+                    id="fc", op_type="linear", attributes={"in_features": 8, "out_features": 2, "bias": False}
+                ),
+                OUTPUT,
+            ]
+        ),
         mlp(nodes=[INPUT, linear("fc", 8, 2, precision="bf16"), OUTPUT]),
-        mlp(nodes=[NodeSpec(id="input", op_type="input", attributes={"shape": [4, 8]}), linear("fc", 8, 2), OUTPUT]),
-        mlp(nodes=[NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 8], "dtype": "float64"}), linear("fc", 8, 2), OUTPUT]),
-        mlp(nodes=[NodeSpec(id="input", op_type="input", attributes={"shape": [-1, -1, 8]}), linear("fc", 8, 2), OUTPUT]),
+        mlp(
+            nodes=[
+                NodeSpec(id="input", op_type="input", attributes={"shape": [4, 8]}),
+                linear("fc", 8, 2),
+                OUTPUT,
+            ]
+        ),
+        mlp(
+            nodes=[
+                NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 8], "dtype": "float64"}),
+                linear("fc", 8, 2),
+                OUTPUT,
+            ]
+        ),
+        mlp(
+            nodes=[
+                NodeSpec(id="input", op_type="input", attributes={"shape": [-1, -1, 8]}),
+                linear("fc", 8, 2),
+                OUTPUT,
+            ]
+        ),
     ],
 )
 def test_every_part_of_the_structure_counts(changed: BlueprintIR) -> None:
@@ -72,7 +110,9 @@ def test_every_part_of_the_structure_counts(changed: BlueprintIR) -> None:
 
 def test_the_names_of_symbols_do_not_count_but_their_equality_does() -> None:
     def square(shape: list[object]) -> BlueprintIR:
-        return wired(NodeSpec(id="input", op_type="input", attributes={"shape": shape}), OUTPUT, edges=["input>output"])
+        return wired(
+            NodeSpec(id="input", op_type="input", attributes={"shape": shape}), OUTPUT, edges=["input>output"]
+        )
 
     assert square([-1, "n", "n"]).fingerprint == square([-1, "m", "m"]).fingerprint
     assert square([-1, "n", "m"]).fingerprint == square([-1, -1, -1]).fingerprint
@@ -81,7 +121,9 @@ def test_the_names_of_symbols_do_not_count_but_their_equality_does() -> None:
 
 def test_inputs_of_a_difference_are_ordered_and_those_of_a_sum_are_not() -> None:
     def combined(op_type: str, edges: list[str]) -> str:
-        return wired(INPUT, TWO, NodeSpec(id="d", op_type=op_type), OUTPUT, edges=[*edges, "d>output"]).fingerprint
+        return wired(
+            INPUT, TWO, NodeSpec(id="d", op_type=op_type), OUTPUT, edges=[*edges, "d>output"]
+        ).fingerprint
 
     forwards, backwards = ["input>d", "other>d"], ["other>d", "input>d"]
     assert combined("sub", forwards) != combined("sub", backwards)

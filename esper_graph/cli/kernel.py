@@ -1,0 +1,127 @@
+"""`esper-graph kernel`: compile blueprints to TorchScript kernels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from esper_graph.cli.context import output_options, reason_option, registry
+from esper_graph.cli.output import answer_table, emit, note, table
+
+
+@click.group(no_args_is_help=True)
+def kernel() -> None:
+    """Compile blueprints to TorchScript kernels."""
+
+
+@kernel.command("compile")
+@click.argument("references", nargs=-1, required=True, metavar="ID...")
+@click.option(
+    "--mode",
+    type=click.Choice(["infer", "train"]),
+    default="infer",
+    show_default=True,
+    help="What it is for.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the initial weights."
+)
+@click.option("--no-validate", is_flag=True, help="Do not compare the kernel with the interpreter.")
+@reason_option
+@output_options
+def compile_(
+    references: tuple[str, ...],
+    mode: str,
+    seed: int,
+    no_validate: bool,
+    reason: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compile blueprints, or find the kernels that the same request made before."""
+    store = registry()
+    found = []
+    for reference in references:
+        made = store.compile(
+            store.resolve(reference), mode=mode, seed=seed, validate=not no_validate, reason=reason
+        )
+        found.append(store.kernel(made.digest))
+    emit(
+        found,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [one.digest for one in found],
+        people=lambda: table(found, _COLUMNS),
+    )
+
+
+_COLUMNS = {
+    "digest": lambda one: one.digest[:16],
+    "blueprint": lambda one: one.blueprint,
+    "mode": lambda one: one.mode,
+    "seed": lambda one: one.seed,
+    "bytes": lambda one: one.size_bytes,
+    "torch": lambda one: one.torch_version,
+    "checks": lambda one: _checks(one.validation),
+    "compiled": lambda one: one.compiled_at,
+}
+
+
+def _checks(validation: Mapping[str, Any]) -> str | None:
+    checks = validation.get("checks")
+    return f"{sum(one['passed'] for one in checks)} of {len(checks)} passed" if checks else None
+
+
+@kernel.command("list")
+@click.argument("reference", metavar="ID")
+@output_options
+def list_(reference: str, as_json: bool, quiet: bool) -> None:
+    """List the kernels of a blueprint, newest first."""
+    store = registry()
+    found = store.kernels(store.resolve(reference))
+    emit(
+        found,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [one.digest for one in found],
+        people=lambda: answer_table(found, _COLUMNS, empty="no kernels"),
+    )
+
+
+@kernel.command()
+@click.argument("digest")
+@output_options
+def show(digest: str, as_json: bool, quiet: bool) -> None:
+    """Show one kernel: which blueprint, which passes, which versions, and what its validation found."""
+    found = registry().kernel(digest)
+    facts = {name: getattr(found, name) for name in found.__slots__ if name != "validation"}
+
+    def people() -> None:
+        from esper_graph.cli.output import cell
+
+        for name, value in facts.items():
+            click.echo(f"{name:<16}{cell(value) if name != 'seed' else value}")
+        for check in found.validation.get("checks", ()):
+            click.echo(f"{'check':<16}{check.get('name')}: {'passed' if check.get('passed') else 'failed'}")
+
+    emit(found, as_json=as_json, quiet=quiet, ids=lambda: [found.digest], people=people)
+
+
+@kernel.command()
+@click.argument("digest")
+@output_options
+def verify(digest: str, as_json: bool, quiet: bool) -> None:
+    """Compare a kernel's bytes with the record, load it, and compare its results with the interpreter's."""
+    found = registry().verify_kernel(digest)
+    emit(
+        found,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [found.digest],
+        people=lambda: click.echo(
+            f"{found.digest[:16]}  {found.blueprint}  bytes as recorded, {_checks(found.validation)}"
+        ),
+    )
+    if not found.validation["passed"]:
+        note("the kernel does not compute what its blueprint says")
+        click.get_current_context().exit(1)

@@ -1,0 +1,132 @@
+"""Compile registered blueprints: claim, compile, keep the bytes, then record them."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from esper_graph.compile import (
+    CompileJob,
+    CompileResult,
+    Kernel,
+    KernelFiles,
+    compile_blueprint,
+    validate_kernel,
+)
+from esper_graph.compile.job import BACKEND, MODES, PROFILE
+from esper_graph.errors import CompileError, ConfigError, close_names, suggestion
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.property_graph.records import KernelRecord, Operation
+from esper_graph.store import kernels
+
+if TYPE_CHECKING:
+    from esper_graph.store.engines import Engine
+
+MakeOperation = Callable[[str], Operation]
+"""Makes the operation of an action."""
+
+
+def compile_registered(
+    engine: "Engine",
+    blueprint: BlueprintIR,
+    origins: Mapping[str, str],
+    files: KernelFiles,
+    operation: MakeOperation,
+    *,
+    mode: str,
+    seed: int,
+    validate: bool,
+) -> Kernel:
+    """Compile a blueprint, or find the kernel that the same request made before and whose bytes are here.
+
+    The attempt is recorded before the work begins, with its outcome afterwards; the bytes are kept before
+    the kernel is recorded, so that a record without bytes means that they were lost, never that they are
+    still to come.
+
+    Args:
+        origins: For each node id, the uid of the node that introduced it; initial weights follow from it.
+
+    Raises:
+        CompileError: It cannot be compiled; the attempt is recorded with the reason.
+        ConfigError: There is no such mode.
+    """
+    if mode not in MODES:
+        raise ConfigError(
+            f"there is no mode `{mode}`",
+            hint=suggestion(close_names(mode, MODES)) or f"the modes are {', '.join(MODES)}",
+        )
+    known = _known(engine, blueprint, files, mode, seed)
+    if known is not None:
+        return Kernel(known.digest, files)
+    attempt = kernels.begin_attempt(
+        engine,
+        blueprint.id,
+        mode=mode,
+        backend=BACKEND,
+        profile=PROFILE,
+        operation=operation("kernel.compile"),
+    )
+    try:
+        result = compile_blueprint(CompileJob(blueprint, mode=mode, seed=seed, origins=origins))  # pyright: ignore[reportArgumentType]  -- one of MODES
+        kernel = Kernel.keep(result, files)
+        checks = _validated(blueprint, kernel, mode) if validate else {}
+    except BaseException as error:
+        reason = error.message if isinstance(error, CompileError) else f"{type(error).__name__}: {error}"
+        failed = operation("kernel.fail")
+        kernels.finish_attempt(engine, attempt.id, outcome="failed", operation=failed, reason=reason)
+        raise
+    kernels.record_kernel(
+        engine,
+        _record(blueprint, result, checks),
+        attempt_id=attempt.id,
+        operation=operation("kernel.record"),
+    )
+    return kernel
+
+
+def verify(
+    engine: "Engine", blueprint: BlueprintIR, kernel: Kernel, record: KernelRecord, operation: MakeOperation
+) -> KernelRecord:
+    """Load a recorded kernel, which compares its bytes, and compare its results with the interpreter's.
+
+    Raises:
+        KernelBytesMissingError: Its bytes are not here.
+        UntrustedKernelError: They are not the recorded ones.
+    """
+    found = _validated(blueprint, kernel, record.mode)
+    return kernels.record_validation(engine, record.digest, found, operation=operation("kernel.verify"))
+
+
+def _known(
+    engine: "Engine", blueprint: BlueprintIR, files: KernelFiles, mode: str, seed: int
+) -> KernelRecord | None:
+    """The kernel of an equal request, if this torch would make the same again and its bytes are here."""
+    from importlib.metadata import version
+
+    torch_version = version("torch").partition("+")[0]
+    for record in kernels.kernels(engine, blueprint.id):
+        same = (record.mode, record.seed, record.backend, record.profile) == (mode, seed, BACKEND, PROFILE)
+        if same and record.torch_version.partition("+")[0] == torch_version and record.digest in files:
+            return record
+    return None
+
+
+def _validated(blueprint: BlueprintIR, kernel: Kernel, mode: str) -> dict[str, Any]:
+    return validate_kernel(kernel.load(), blueprint, mode=mode).to_dict()  # pyright: ignore[reportArgumentType]
+
+
+def _record(blueprint: BlueprintIR, result: CompileResult, checks: dict[str, Any]) -> KernelRecord:
+    return KernelRecord(
+        digest=result.digest,
+        blueprint=blueprint.id,
+        fingerprint=result.fingerprint,
+        mode=result.mode,
+        backend=result.backend,
+        profile=result.profile,
+        precision=result.precision,
+        passes=result.passes,
+        torch_version=result.torch_version,
+        seed=result.seed,
+        size_bytes=result.size_bytes,
+        compiled_at=datetime.now(UTC),
+        validation=checks,
+    )

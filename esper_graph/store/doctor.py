@@ -1,0 +1,88 @@
+"""Look for damage: what is in the store but not as it was written.
+
+Each audit is one file in `cypher/audit/` with the columns `subject` and `message`; a new file is a new audit.
+Two more need Python: whether a blueprint still has the content that was registered, and whether the bytes of
+the kernels are here.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from esper_graph.errors import BlueprintError, IntegrityError
+from esper_graph.property_graph.catalogue import get, names
+from esper_graph.property_graph.records import Damage
+from esper_graph.store.engines import Engine
+
+_BATCH = 50
+_COLUMNS = ("subject", "message")
+
+
+def checks() -> tuple[str, ...]:
+    """List the names of all checks, in the order in which they run."""
+    return (*(name.removeprefix("audit/") for name in _audits()), "content", "kernel_bytes")
+
+
+def examine(
+    engine: Engine,
+    *,
+    kernel_digests: Collection[str] | None = None,
+    content: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> list[Damage]:
+    """Run all checks.
+
+    Args:
+        kernel_digests: Digests of the kernels whose bytes are here; None leaves that check out.
+        content: Whether to read every blueprint and compare its digest, which takes the longest.
+        progress: Called with the name of each check before it runs.
+
+    Returns:
+        What was found, in the order of the checks, then by subject; empty when all is well.
+    """
+    tell = progress or _ignore
+    found: list[Damage] = []
+    for name in _audits():
+        check = name.removeprefix("audit/")
+        tell(check)
+        found += [Damage(check, row["subject"], row["message"]) for row in engine.read(get(name))]
+    if content:
+        tell("content")
+        found += _changed(engine)
+    if kernel_digests is not None:
+        tell("kernel_bytes")
+        present = frozenset(kernel_digests)
+        found += [
+            Damage("kernel_bytes", row["digest"], "the kernel is recorded, but its bytes are not here")
+            for row in engine.read(get("kernel/digests"))
+            if row["digest"] not in present
+        ]
+    return found
+
+
+def _audits() -> list[str]:
+    return [name for name in names() if name.startswith("audit/") and get(name).returns == _COLUMNS]
+
+
+def _changed(engine: Engine) -> Iterator[Damage]:
+    """Materialise every blueprint and name those whose content is not what was registered."""
+    ids = [row["id"] for row in engine.read(get("audit/blueprint_ids"))]
+    for begin in range(0, len(ids), _BATCH):
+        yield from _changed_among(engine, ids[begin : begin + _BATCH])
+
+
+def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
+    """Read many at once, and one at a time only where something is wrong with some of them."""
+    from esper_graph.store import blueprints
+
+    try:
+        blueprints.get_many(engine, ids)
+    except (IntegrityError, BlueprintError) as error:
+        if len(ids) == 1:
+            yield Damage("content", ids[0], error.message)
+            return
+        middle = len(ids) // 2
+        yield from _changed_among(engine, ids[:middle])
+        yield from _changed_among(engine, ids[middle:])
+
+
+def _ignore(check: str) -> None:
+    """Tell nobody."""

@@ -1,0 +1,323 @@
+"""Save blueprints with their derivations and the event, all in one transaction."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from esper_graph.config import Manifest
+from esper_graph.errors import (
+    IdTakenError,
+    IntegrityError,
+    LineageCycleError,
+    StoreError,
+    UnknownParentError,
+)
+from esper_graph.property_graph.catalogue import get
+from esper_graph.property_graph.identifiers import new_id
+from esper_graph.property_graph.records import Operation, Registration
+from esper_graph.property_graph.registration import Prepared
+from esper_graph.property_graph.rows import Row, derivation_key, derivation_properties, save_row
+from esper_graph.store.awaited import fill_external_parents
+from esper_graph.store.engines import ConflictError, Engine, Transaction
+from esper_graph.store.engines.values import message_bytes
+from esper_graph.store.naming import close_ids
+
+BATCH_BYTES = 4 << 20
+_ATTEMPTS = 3
+_NOT_CONTENT = frozenset({"uid", "position", "origin"})
+
+
+def save(
+    engine: Engine,
+    prepared: Sequence[Prepared],
+    operation: Operation,
+    manifest: Manifest,
+    *,
+    external_parents: bool = False,
+) -> list[Registration]:
+    """Save blueprints in one transaction with one event; repeating the operation changes nothing.
+
+    A structure that is known keeps its record: the id given here becomes an alias of it, tags are added, and
+    derivations are kept as rediscoveries. Blueprints may derive from others of the same call, in any order.
+
+    Args:
+        manifest: Says which categories the tags lead to.
+        external_parents: Keep parents that the store does not hold as names only.
+
+    Returns:
+        What became of each blueprint, in the order given.
+
+    Raises:
+        IdTakenError: An id already names another structure; nothing is written.
+        UnknownParentError: A parent is not in the store; nothing is written.
+        LineageCycleError: Blueprints would be their own ancestors; nothing is written.
+    """
+    if not prepared:
+        return []
+    batch = _Batch(prepared, operation, manifest, external_parents=external_parents)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            saved = engine.write(
+                lambda transaction: batch.write(engine, transaction),
+                name=operation.action,
+                retry_conflicts=True,
+            )
+        except _StaleError:  # a parent came, went or got another id between look-up and write
+            if attempt == _ATTEMPTS:
+                raise StoreError("the parents kept changing while the blueprint was written") from None
+        except ConflictError:
+            _refuse_taken(engine.read(get("blueprint/holders"), {"names": batch.names}), batch)
+            raise
+        else:
+            return batch.registrations(saved)
+    raise AssertionError("the loop returns or raises")
+
+
+class _StaleError(Exception):
+    """What was looked up before the write was no longer so."""
+
+
+@dataclass(slots=True)
+class _Item:
+    """One structure of a batch.
+
+    Attributes:
+        row: What is sent.
+        prepared: All blueprints of the batch that have it; the first gives its record the id.
+    """
+
+    row: Row
+    prepared: list[Prepared] = field(default_factory=list[Prepared])
+
+
+@dataclass(slots=True)
+class _Parent:
+    """A parent of a blueprint in the batch: what is in the store, or will be."""
+
+    id: str
+    generation: int
+    nodes: Mapping[str, Row]
+
+
+class _Batch:
+    """Blueprints that are saved together."""
+
+    def __init__(
+        self, prepared: Sequence[Prepared], operation: Operation, manifest: Manifest, *, external_parents: bool
+    ) -> None:
+        self.prepared = prepared
+        self.operation = operation
+        self.external_parents = external_parents
+        self.event_id = new_id()
+        self.items: dict[str, _Item] = {}
+        self.by_name: dict[str, _Item] = {}
+        for one in prepared:
+            blueprint = one.blueprint
+            item = self.items.get(blueprint.fingerprint)
+            if item is None:
+                categories = manifest.categories_of(blueprint.tags)
+                row = save_row(blueprint, one.costs, operation_id=operation.id, categories=categories)
+                item = self.items[blueprint.fingerprint] = _Item(row)
+            elif not set(blueprint.tags) <= set(item.row["tags"]):
+                item.row["tags"] = sorted({*item.row["tags"], *blueprint.tags})
+                item.row["categories"] = sorted(manifest.categories_of(item.row["tags"]))
+            item.prepared.append(one)
+            other = self.by_name.setdefault(blueprint.id, item)
+            if other is not item:
+                raise IdTakenError(blueprint.id, held=other.row["fingerprint"], offered=blueprint.fingerprint)
+            if blueprint.id not in item.row["names"]:
+                item.row["names"].append(blueprint.id)
+
+    @property
+    def names(self) -> list[str]:
+        """All ids that are asked for."""
+        return sorted(self.by_name)
+
+    def write(self, engine: Engine, transaction: Transaction) -> dict[str, Row]:
+        """Write everything, and return by fingerprint what the store says about it."""
+        rows = self._derive(engine, transaction)
+        shared = {
+            "operation_id": self.operation.id,
+            "event_id": self.event_id,
+            "at": self.operation.at.isoformat(),
+            "actor": self.operation.actor,
+            "action": self.operation.action,
+            "reason": self.operation.reason,
+            "detail": json.dumps(dict(self.operation.detail), sort_keys=True, ensure_ascii=False),
+        }
+        saved: dict[str, Row] = {}
+        for part in _parts(rows):
+            for number, row in enumerate(part):
+                row["number"] = number
+            found = transaction.run(get("blueprint/save"), {"rows": part, **shared})
+            for result in found:
+                saved[part[result["number"]]["fingerprint"]] = result
+        missing = [row for row in rows if row["fingerprint"] not in saved]
+        if missing or any(result["taken"] for result in saved.values()):
+            _refuse_taken(transaction.run(get("blueprint/holders"), {"names": self.names}), self)
+            raise _StaleError
+        for row in rows:
+            result = saved[row["fingerprint"]]
+            if result["fresh"] and result["feeds"] != len(row["feeds"]):
+                raise IntegrityError(
+                    row["id"],
+                    f"{result['feeds']} of {len(row['feeds'])} edges go forward, so it was not written",
+                    recorded=row["properties"]["content_digest"],
+                )
+            if result["own"] and result["derived"] != len(row["derivations"]):
+                raise _StaleError
+        awaited = {name: result["id"] for result in saved.values() for name in result["awaited"]}
+        if awaited:
+            fill_external_parents(transaction, awaited)
+        return saved
+
+    def registrations(self, saved: Mapping[str, Row]) -> list[Registration]:
+        """Say what became of each blueprint."""
+        return [
+            Registration(
+                id=saved[one.blueprint.fingerprint]["id"],
+                fingerprint=one.blueprint.fingerprint,
+                created=saved[one.blueprint.fingerprint]["own"]
+                and self.items[one.blueprint.fingerprint].prepared[0] is one,
+                alias=one.blueprint.id if one.blueprint.id != saved[one.blueprint.fingerprint]["id"] else None,
+                warnings=one.warnings,
+            )
+            for one in self.prepared
+        ]
+
+    # ---------------------------------------------------------------- derivations
+
+    def _derive(self, engine: Engine, transaction: Transaction) -> list[Row]:
+        """Fill in derivations, generations and origins; return the rows, parents before children."""
+        if not any(one.blueprint.derivations for one in self.prepared):
+            return [item.row for item in self.items.values()]
+        parents = self._known_parents(transaction)
+        rows: list[Row] = []
+        for item in self._parents_first():
+            row = item.row
+            for name in ("derivations", "rediscoveries", "external"):
+                row[name] = []
+            above: list[_Parent] = []
+            for place, one in enumerate(item.prepared):
+                for target, parent, derivation in self._derivations_of(engine, item, one, parents):
+                    first = place == 0 and target == "derivations"
+                    row[target if first or target == "external" else "rediscoveries"].append(derivation)
+                    if first and parent is not None:
+                        above.append(parent)
+            row["properties"]["generation"] = 1 + max((parent.generation for parent in above), default=-1)
+            nodes = {node["node_id"]: node for family in row["nodes"].values() for node in family}
+            _trace_origins(nodes, above)
+            for name in row["names"]:
+                parents.setdefault(name, _Parent(row["id"], row["properties"]["generation"], nodes))
+            rows.append(row)
+        return rows
+
+    def _known_parents(self, transaction: Transaction) -> dict[str, _Parent]:
+        wanted = {name for one in self.prepared for name in one.blueprint.parents}
+        known: dict[str, _Parent] = {}
+        asked = {
+            "names": sorted(wanted - self.by_name.keys()),
+            "fingerprints": sorted({self.by_name[name].row["fingerprint"] for name in wanted & self.by_name.keys()}),
+        }
+        for row in transaction.run(get("blueprint/parents"), asked):
+            parent = _Parent(row["id"], row["generation"], {node["node_id"]: node for node in row["nodes"]})
+            names = [row["name"]] if row["fingerprint"] is None else self.items[row["fingerprint"]].row["names"]
+            known.update(dict.fromkeys(names, parent))
+        return known
+
+    def _derivations_of(
+        self, engine: Engine, item: _Item, one: Prepared, parents: Mapping[str, _Parent]
+    ) -> Iterator[tuple[str, _Parent | None, Row]]:
+        counts: dict[str, int] = {}
+        for place, derivation in enumerate(one.blueprint.derivations):
+            name = derivation.parent_id
+            parent = parents.get(name)
+            target, parent_id = "derivations", name
+            if self.by_name.get(name) is item:
+                target, parent_id = "rediscoveries", item.row["id"] if parent is None else parent.id
+            elif parent is not None:
+                parent_id = parent.id
+            elif self.external_parents:
+                target = "external"
+            else:
+                raise UnknownParentError(name, child=one.blueprint.id, close=close_ids(engine, name))
+            if target == "rediscoveries" and name == one.blueprint.id:
+                raise LineageCycleError(name, name, [name, name])
+            key = derivation_key(one.blueprint.id, derivation.kind, parent_id)
+            number = counts[key] = counts.get(key, -1) + 1
+            key = derivation_key(one.blueprint.id, derivation.kind, parent_id, number)
+            properties = derivation_properties(derivation, place, self.operation.actor)
+            yield target, parent, {"parent": parent_id, "key": key, "properties": properties}
+
+    def _parents_first(self) -> list[_Item]:
+        """Order the items so that parents stand before their children."""
+        above = {
+            fingerprint: {
+                self.by_name[name].row["fingerprint"]
+                for name in item.prepared[0].blueprint.parents
+                if name in self.by_name and self.by_name[name] is not item
+            }
+            for fingerprint, item in self.items.items()
+        }
+        if not any(above.values()):
+            return list(self.items.values())
+        done: dict[str, _Item] = {}
+        path: list[str] = []
+        for start in self.items:
+            waiting = [start]
+            while waiting:
+                fingerprint = waiting[-1]
+                if fingerprint in done:
+                    waiting.pop()
+                    continue
+                open_parents = [parent for parent in sorted(above[fingerprint]) if parent not in done]
+                if not open_parents:
+                    done[fingerprint] = self.items[fingerprint]
+                    waiting.pop()
+                    path = path[: path.index(fingerprint)] if fingerprint in path else path
+                    continue
+                if fingerprint not in path:
+                    path.append(fingerprint)
+                if open_parents[0] in path:
+                    ids = [self.items[one].row["id"] for one in path[path.index(open_parents[0]) :]]
+                    raise LineageCycleError(ids[-1], ids[0], [ids[-1], *ids])
+                waiting.append(open_parents[0])
+        return list(done.values())
+
+
+def _trace_origins(nodes: Mapping[str, Row], parents: Sequence[_Parent]) -> None:
+    """Let nodes that a parent has in the same form come from where that parent's came from."""
+    for node in nodes.values():
+        node["origin"] = node["uid"]
+        for parent in parents:
+            same = parent.nodes.get(node["node_id"])
+            if same is not None and _content(same) == _content(node):
+                node["origin"] = same["origin"]
+                break
+
+
+def _content(node: Row) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name not in _NOT_CONTENT}
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Cut rows into messages."""
+    part: list[Row] = []
+    filled = 0
+    for row in rows:
+        size = message_bytes(row)
+        if part and filled + size > BATCH_BYTES:
+            yield part
+            part, filled = [], 0
+        part.append(row)
+        filled += size
+    if part:
+        yield part
+
+
+def _refuse_taken(holders: Sequence[Row], batch: _Batch) -> None:
+    for holder in holders:
+        offered = batch.by_name[holder["name"]].row["fingerprint"]
+        if holder["fingerprint"] != offered:
+            raise IdTakenError(holder["name"], held=str(holder["fingerprint"]), offered=offered)
