@@ -375,3 +375,30 @@ def history(reference: str, as_json: bool, quiet: bool) -> None:
             },
         ),
     )
+
+
+@blueprint.command()
+@output_options
+def ops(as_json: bool, quiet: bool) -> None:
+    """List the op types, with their ports and attributes; no store is needed."""
+    from esper_graph.ops import OPS
+    from esper_graph.ops.opdef import attribute_names
+
+    found = [
+        {
+            "op_type": op.op_type,
+            "family": op.family,
+            "inputs": op.inputs,
+            "attributes": attribute_names(op),
+        }
+        for op in OPS.values()
+    ]
+    emit(
+        found,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [one["op_type"] for one in found],
+        people=lambda: table(
+            found, {key: lambda one, key=key: one[key] for key in ("op_type", "family", "inputs", "attributes")}
+        ),
+    )

@@ -145,19 +145,19 @@ class Builder:
             fields["shares"] = shares.node_id
         fields["attributes"] = settings
         node = NodeSpec(id=node_id, op_type=op_type, **fields)
-        values, _, problems = settle(op, node.attributes)
-        if problems:
+        settled = settle(op, node.attributes)
+        if settled.problems:
             where = f"node `{node_id}`"
             raise BadAttributeError(
                 *[
                     Problem("bad_attribute", one.message, where, one.hint, {"node": node_id, **one.facts})
-                    for one in problems
+                    for one in settled.problems
                 ]
             )
         edges = [self._edge(node_id, port, wire, number) for number, (port, wire) in enumerate(fed)]
         self._nodes[node_id] = node
         self._edges += edges
-        return Wire(self, node_id, op.output_names(values))
+        return Wire(self, node_id, op.output_names(settled.values))
 
     def output(self, value: Wire, /, *, id: str | None = None, **settings: Any) -> None:
         """Add an output: a result of the kernel, in the order in which outputs are added."""

@@ -162,9 +162,9 @@ def _node_cost(graph: Graph, inference: Inference, place: int) -> NodeCost:
     inputs = graph.input_types(inference.outputs, place)
     assert inputs is not None
     work = op.cost(values, inputs, outputs)
-    own = () if node.shares is not None else op.parameters(values)
-    trainable = sum(one.size for one in own if one.trainable)
-    buffers = sum(one.size for one in own if not one.trainable)
+    settled = graph.settled[place]
+    assert settled is not None
+    trainable, buffers = (settled.trainable, settled.buffers) if node.shares is None else (0, 0)
     produced: Dim = 0
     for value in outputs:
         produced = produced + value_bytes(value)

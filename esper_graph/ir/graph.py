@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from esper_graph.errors import Problem, close_names, suggestion
 from esper_graph.ir.specs import EdgeSpec, NodeSpec, duplicates
 from esper_graph.ops import OPS
-from esper_graph.ops.opdef import OpDef, settle
+from esper_graph.ops.opdef import OpDef, Settled, settle
 from esper_graph.ops.values import ValueType
 
 
@@ -34,6 +34,7 @@ class Graph:
         ops: Op definition of each node, None where unknown.
         values: Attribute values of each node with defaults filled in, None where they are wrong.
         texts: Canonical JSON of those values.
+        settled: Both, with the parameters that follow from them; None where the op is unknown.
         feeds: What arrives at each node, by input slot.
         problems: What is wrong with ids, ops, attributes and wiring; shapes are not looked at.
     """
@@ -45,6 +46,7 @@ class Graph:
         self.ops: list[OpDef | None] = []
         self.values: list[Any] = []
         self.texts: list[str] = []
+        self.settled: list[Settled | None] = []
         self.problems: list[Problem] = []
         self._check_ids()
         self._settle_nodes()
@@ -167,13 +169,15 @@ class Graph:
                 self._problem(
                     "unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", hint, **facts
                 )
+                self.settled.append(None)
                 self.values.append(None)
                 self.texts.append("")
                 continue
-            values, text, problems = settle(op, node.attributes)
-            self.values.append(values)
-            self.texts.append(text)
-            for problem in problems:
+            settled = settle(op, node.attributes)
+            self.settled.append(settled)
+            self.values.append(settled.values)
+            self.texts.append(settled.text)
+            for problem in settled.problems:
                 self._problem(
                     "bad_attribute",
                     problem.message,

@@ -59,8 +59,8 @@ def estimate_node_flops(node: NodeSpec) -> int:
 
 
 def _settled(node: NodeSpec) -> object:
-    values, _, problems = settle(op_of(node), node.attributes)
-    if problems:
+    settled = settle(op_of(node), node.attributes)
+    if settled.problems:
         raise BadAttributeError(
             *[
                 Problem(
@@ -70,10 +70,10 @@ def _settled(node: NodeSpec) -> object:
                     one.hint,
                     {"node": node.id, **one.facts},
                 )
-                for one in problems
+                for one in settled.problems
             ]
         )
-    return values
+    return settled.values
 
 
 def _assumed_shape(node: NodeSpec, values: object) -> tuple[int, ...]:

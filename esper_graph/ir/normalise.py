@@ -82,7 +82,7 @@ def _indexed(nodes: Sequence[NodeSpec]) -> tuple[NodeSpec, ...]:
             node = nodes[place]
             if "index" not in node.attributes:
                 attributes = FrozenDict({**node.attributes, "index": next(free)})
-                result[place] = node.model_copy(update={"attributes": attributes})
+                result[place] = node.with_checked(attributes=attributes)
     return tuple(result)
 
 
@@ -110,8 +110,6 @@ def _ported(nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]) -> tuple[EdgeS
         name = op.port_name(slot) if slot is not None else None
         # A port that does not exist stays as it was written; `check` reports it.
         result.append(
-            edge
-            if name is None or name == edge.target_port
-            else edge.model_copy(update={"target_port": name})
+            edge if name is None or name == edge.target_port else edge.with_checked(target_port=name)
         )
     return tuple(result)

@@ -220,6 +220,18 @@ class OpDef:
         return None
 
 
+def attribute_names(op: OpDef) -> tuple[str, ...]:
+    """List the names of all attributes that an op may have, whatever its `type`.
+
+    >>> from esper_graph.ops import OPS
+    >>> attribute_names(OPS["linear"])
+    ('in_features', 'out_features', 'bias')
+    """
+    forms = getattr(op.attributes, "forms", {})
+    models = [op.attributes, *forms.values()]
+    return tuple(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
 class AttributeProblem(NamedTuple):
     """One thing that is wrong with a node's attributes."""
 
@@ -236,11 +248,17 @@ class Settled(NamedTuple):
         values: The attribute model, or None where there are problems.
         text: Canonical JSON of the values; equal text means equal attributes.
         problems: What is wrong; empty when `values` is there.
+        parameters: The tensors that a node with these attributes owns.
+        trainable: Numbers in those that are trained.
+        buffers: Numbers in the others.
     """
 
     values: Any
     text: str
     problems: tuple[AttributeProblem, ...]
+    parameters: tuple[Parameter, ...] = ()
+    trainable: int = 0
+    buffers: int = 0
 
 
 _SETTLED: dict[tuple[int, str], Settled] = {}
@@ -267,7 +285,10 @@ def _settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
         values = op.attributes.model_validate(dict(attributes))
     except ValidationError as error:
         return Settled(None, "", tuple(_problem(op, attributes, detail) for detail in error.errors()))
-    return Settled(values, values.model_dump_json(), ())
+    owned = op.parameters(values)
+    trainable = sum(one.size for one in owned if one.trainable)
+    buffers = sum(one.size for one in owned if not one.trainable)
+    return Settled(values, values.model_dump_json(), (), owned, trainable, buffers)
 
 
 def _problem(op: OpDef, attributes: Mapping[str, object], detail: Any) -> AttributeProblem:

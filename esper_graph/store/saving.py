@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from esper_graph.config import Manifest
@@ -262,28 +263,11 @@ class _Batch:
         }
         if not any(above.values()):
             return list(self.items.values())
-        done: dict[str, _Item] = {}
-        path: list[str] = []
-        for start in self.items:
-            waiting = [start]
-            while waiting:
-                fingerprint = waiting[-1]
-                if fingerprint in done:
-                    waiting.pop()
-                    continue
-                open_parents = [parent for parent in sorted(above[fingerprint]) if parent not in done]
-                if not open_parents:
-                    done[fingerprint] = self.items[fingerprint]
-                    waiting.pop()
-                    path = path[: path.index(fingerprint)] if fingerprint in path else path
-                    continue
-                if fingerprint not in path:
-                    path.append(fingerprint)
-                if open_parents[0] in path:
-                    ids = [self.items[one].row["id"] for one in path[path.index(open_parents[0]) :]]
-                    raise LineageCycleError(ids[-1], ids[0], [ids[-1], *ids])
-                waiting.append(open_parents[0])
-        return list(done.values())
+        try:
+            return [self.items[fingerprint] for fingerprint in TopologicalSorter(above).static_order()]
+        except CycleError as error:
+            ids = [self.items[fingerprint].row["id"] for fingerprint in reversed(error.args[1])]
+            raise LineageCycleError(ids[0], ids[1], ids) from None
 
 
 def _trace_origins(nodes: Mapping[str, Row], parents: Sequence[_Parent]) -> None:

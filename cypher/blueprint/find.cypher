@@ -1,0 +1,9 @@
+// The ids behind ids and aliases.
+// param names LIST<STRING> ids or aliases
+// returns name, id
+// access read
+// try :param names => ['simple_mlp']
+UNWIND $names AS name
+MATCH (n:Named {id: name})
+OPTIONAL MATCH (n)-[:NAMES]->(t:Blueprint)
+RETURN name, coalesce(t.id, n.id) AS id;

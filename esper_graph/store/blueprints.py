@@ -1,0 +1,160 @@
+"""Save, find, read and list blueprints."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from esper_graph.errors import BlueprintNotFoundError
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.catalogue import get as query
+from esper_graph.property_graph.records import Summary
+from esper_graph.property_graph.rows import Row, blueprint_from
+from esper_graph.store.engines import Engine
+from esper_graph.store.facts import manifest, metadata
+from esper_graph.store.naming import close_ids, exists, find, resolve
+from esper_graph.store.saving import save
+
+__all__ = [
+    "Inheritance",
+    "by_tags",
+    "close_ids",
+    "count",
+    "exists",
+    "find",
+    "get",
+    "get_many",
+    "ids",
+    "manifest",
+    "metadata",
+    "origins",
+    "parents_of_new",
+    "resolve",
+    "save",
+    "summaries",
+]
+
+_READ_AT_ONCE = 100
+_UNLIMITED = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What a child inherits from one parent.
+
+    Attributes:
+        limits: Limits that were raised for the parent.
+    """
+
+    id: str
+    version: int
+    generation: int
+    limits: Mapping[str, int]
+
+
+def get(engine: Engine, name: str) -> BlueprintIR | None:
+    """Return the blueprint of an id or alias, or None.
+
+    Raises:
+        IntegrityError: What is stored is no longer what was registered.
+    """
+    rows = engine.read(query("blueprint/read"), {"names": [name]})
+    return blueprint_from(rows[0]) if rows else None
+
+
+def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
+    """Return the blueprints of ids or aliases, in their order; one round trip for each hundred.
+
+    Raises:
+        BlueprintNotFoundError: One of them is not there.
+        IntegrityError: What is stored is no longer what was registered.
+    """
+    wanted = list(names)
+    found: dict[str, BlueprintIR] = {}
+    unique = list(dict.fromkeys(wanted))
+    for begin in range(0, len(unique), _READ_AT_ONCE):
+        part = unique[begin : begin + _READ_AT_ONCE]
+        for row in engine.read(query("blueprint/read"), {"names": part}):
+            found[row["name"]] = blueprint_from(row)
+    missing = next((name for name in wanted if name not in found), None)
+    if missing is not None:
+        raise BlueprintNotFoundError(missing, close=close_ids(engine, missing))
+    return [found[name] for name in wanted]
+
+
+def parents_of_new(engine: Engine, names: Iterable[str]) -> dict[str, Inheritance]:
+    """Return what a child of these parents inherits, by the name given; those that are not there are left out."""
+    rows = engine.read(query("blueprint/inherited"), {"names": sorted(set(names))})
+    return {
+        row["name"]: Inheritance(
+            row["id"], row["version"], row["generation"] or 0, json.loads(row["limits"] or "{}")
+        )
+        for row in rows
+    }
+
+
+def ids(engine: Engine) -> Iterator[str]:
+    """Yield the ids of all blueprints that are not archived, in the order of registration."""
+    for row in engine.stream(query("blueprint/listed_ids")):
+        yield row["id"]
+
+
+def count(engine: Engine) -> int:
+    """Count the blueprints that are not archived."""
+    return engine.read(query("blueprint/count"))[0]["blueprints"]
+
+
+def origins(engine: Engine, blueprint_id: str) -> dict[str, str]:
+    """Return for each node of a blueprint the uid of the node that introduced it."""
+    rows = engine.read(query("blueprint/origins"), {"id": blueprint_id})
+    return {row["node_id"]: row["origin"] for row in rows}
+
+
+def summaries(
+    engine: Engine,
+    *,
+    tags: Sequence[str] = (),
+    status: str | None = None,
+    author: str | None = None,
+    name: str | None = None,
+    limit: int | None = None,
+    archived: bool = False,
+) -> Answer[Summary]:
+    """List blueprints, newest registration first.
+
+    Args:
+        tags: Only those with all of these tags.
+        archived: List archived ones too; asking for the status `archived` does the same.
+    """
+    filters: dict[str, Any] = {
+        "tags": sorted(set(tags)),
+        "status": status,
+        "author": author,
+        "name": name,
+        "archived": archived or status == "archived",
+    }
+    most = _UNLIMITED if limit is None else max(limit, 0)
+    rows = engine.read(query("blueprint/summaries"), {**filters, "limit": most + 1})
+    if len(rows) <= most:
+        return Answer(map(_summary, rows))
+    total = engine.read(query("blueprint/summary_count"), filters)[0]["total"]
+    return Answer(map(_summary, rows[:most]), truncated_by="limit", total=total)
+
+
+def by_tags(engine: Engine, tags: Sequence[str], *, match_all: bool = False) -> list[str]:
+    """List ids of blueprints that have one of the tags, most fitting first, or all of them.
+
+    No tags find all blueprints. Archived ones are left out.
+    """
+    wanted = sorted(set(tags))
+    if not wanted:
+        return list(ids(engine))
+    name = "blueprint/by_all_tags" if match_all else "blueprint/by_any_tag"
+    return [row["id"] for row in engine.read(query(name), {"tags": wanted})]
+
+
+def _summary(row: Row) -> Summary:
+    properties: Mapping[str, Any] = row["properties"]
+    taken = {name: properties[name] for name in Summary.__slots__ if name != "tags"}
+    return Summary(**taken, tags=tuple(sorted(row["tags"])))
