@@ -10,7 +10,7 @@
     │   ├── LimitExceededError             more nodes, edges, depth or work than allowed
     │   └── FormatError                    a document or value that cannot be read as a blueprint
     ├── LineageError
-    │   ├── LineageCycleError              a derivation would make a blueprint its own ancestor; `.path` shows how
+    │   ├── LineageCycleError              a derivation would close a cycle; `.path` shows how
     │   └── UnknownParentError (ValueError)
     ├── StoreError
     │   ├── BlueprintNotFoundError (LookupError)
@@ -35,7 +35,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, cast
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -156,9 +156,7 @@ class GraphCycleError(BlueprintError):
     @property
     def path(self) -> tuple[str, ...]:
         """Node ids along the cycle, first one repeated at the end."""
-        path = self.facts["path"]
-        assert isinstance(path, tuple)
-        return path
+        return cast(tuple[str, ...], self.facts["path"])
 
 
 class ShapeMismatchError(BlueprintError):

@@ -12,6 +12,14 @@
 // param detail STRING further facts, as JSON
 // returns number, id, own, fresh, taken, feeds, derived, awaited
 // access write
+// try :param rows => []
+// try :param operation_id => 'operation-1'
+// try :param event_id => 'event-1'
+// try :param at => '2026-11-24T12:00:00+00:00'
+// try :param actor => 'me'
+// try :param action => 'blueprint.register'
+// try :param reason => null
+// try :param detail => '{}'
 UNWIND $rows AS row
 OPTIONAL MATCH (known:Blueprint {fingerprint: row.fingerprint})
 OPTIONAL MATCH (holder:Named {id: row.id})

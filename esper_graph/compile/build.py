@@ -80,7 +80,7 @@ def _check(job: CompileJob) -> None:
     if job.precision != "fp32":
         raise LoweringError(
             f"the precision {job.precision} was asked for, and kernels compute in fp32 only",
-            where=[f"blueprint  {job.blueprint.id or job.blueprint.name}"],
+            where=[f"blueprint  {_named(job)}"],
             hint="compile with fp32",
         )
 
@@ -189,7 +189,7 @@ def _archived(module: "torch.nn.Module", job: CompileJob) -> bytes:
             torch.jit.save(module, buffer)  # pyright: ignore[reportUnknownMemberType]
         except RuntimeError as error:
             raise LoweringError(
-                f"torch cannot save the kernel of `{job.blueprint.id or job.blueprint.name}`: {_first_line(error)}"
+                f"torch cannot save the kernel of `{_named(job)}`: {_first_line(error)}"
             ) from error
     return buffer.getvalue()
 
@@ -200,10 +200,14 @@ def _refused(job: CompileJob, program: Program, error: RuntimeError) -> Lowering
     lines = program.source.splitlines()
     number = int(quoted.group(1)) if quoted else 0
     return LoweringError(
-        f"torch does not compile `{job.blueprint.id or job.blueprint.name}`: {_first_line(error)}",
+        f"torch does not compile `{_named(job)}`: {_first_line(error)}",
         where=[f"line {number}  {lines[number - 1].strip()}"] if 0 < number <= len(lines) else (),
         hint="a lowering of your own writes this; the shipped ones are tested to compile",
     )
+
+
+def _named(job: CompileJob) -> str:
+    return job.blueprint.id or job.blueprint.name
 
 
 def _first_line(error: Exception) -> str:

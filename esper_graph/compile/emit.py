@@ -114,7 +114,7 @@ class _Emitter:
             self.held[place] = (self._tapped(place, 0, argument),)
 
     def _assumptions(self) -> None:
-        """Refuse sizes for which shapes were not inferred: torch would cut off or repeat where the IR refuses."""
+        """Refuse sizes for which shapes were not inferred: torch would cut off where the IR refuses."""
         conditions: dict[str, str] = {}
         for place, assumption in self.inference.assumptions:
             size, by = (expression(one, self.symbols) for one in (assumption.size, assumption.by))
@@ -195,11 +195,14 @@ class _Emitter:
         return found
 
     def _gradients(self) -> None:
-        """Write what is computed from gradients; the zeros of a value that the loss does not reach have none."""
+        """Write what is computed from gradients; a value that the loss does not reach has none."""
         if not self.state.taps:
             return
+        # torch types `.grad` as never None; out of a dictionary it is what it is
+        self.writer.line("found: Dict[str, Optional[Tensor]] = {}")
         for name in self.state.taps:
-            self.writer.line(f"g{name[1:]} = self.{name}.grad")
+            self.writer.line(f'found["{name}"] = self.{name}.grad')
+            self.writer.line(f'g{name[1:]} = found["{name}"]')
         reached = " or ".join(f"g{name[1:]} is not None" for name in self.state.taps)
         with self.writer.block(f"if {reached}:"):
             for place in self.regions.gradient:

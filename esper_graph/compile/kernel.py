@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def load_kernel(data: bytes, digest: str, *, place: str = "memory", device: str = "cpu") -> "torch.nn.Module":
     """Load a kernel whose bytes have the digest.
 
-    The module is called with the blueprint's inputs in the order of their `index`, and returns one tensor, or a
-    tuple in the order of the outputs' `index`. A kernel for training can be trained and switched with `train()`
-    and `eval()`; its `forward_with_metrics` returns the results and a dictionary of metrics, and its
-    `gradient_metrics`, after `backward()`, those that are measured on gradients.
+    The module is called with the blueprint's inputs in the order of their `index`, and returns one tensor,
+    or a tuple in the order of the outputs' `index`. A kernel for training can be trained and switched with
+    `train()` and `eval()`; its `forward_with_metrics` returns the results and a dictionary of metrics, and
+    its `gradient_metrics`, after `backward()`, those that are measured on gradients.
 
     Args:
         digest: SHA-256 of the bytes, from the record.
@@ -41,7 +41,7 @@ def load_kernel(data: bytes, digest: str, *, place: str = "memory", device: str 
     try:
         with quiet():
             return torch.jit.load(io.BytesIO(data), map_location=device)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    except RuntimeError as error:
+    except (RuntimeError, torch.jit.Error) as error:
         raise KernelError(
             f"torch {torch.__version__} cannot load kernel `{digest}`",
             where=[f"compiled with  torch {facts.get('torch')}"],

@@ -163,10 +163,11 @@ class KernelFiles:
         return bool(_URL.match(self.root))
 
     def _file_system(self, place: str) -> tuple[Any, str]:
-        import fsspec
+        import fsspec  # pyright: ignore[reportMissingTypeStubs]
 
         try:
-            return fsspec.core.url_to_fs(place)
+            core: Any = fsspec.core
+            return core.url_to_fs(place)
         except (ImportError, ValueError) as error:
             raise KernelError(
                 f"kernels cannot be kept at `{self.root}`: {error}",

@@ -15,7 +15,7 @@ def blueprint_to_module(blueprint: BlueprintIR, *, mode: Mode = "train", seed: i
     """Compile a blueprint and load it.
 
     Args:
-        mode: `train` for a module whose parameters can be trained, `infer` for one without them being asked to.
+        mode: `train` for a module that can be trained, or `infer`.
         seed: What the initial weights are drawn with.
 
     Raises:

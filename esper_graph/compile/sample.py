@@ -81,7 +81,7 @@ def _input_types(blueprint: BlueprintIR) -> Iterator[TensorType]:
 
 
 def sample(blueprint: BlueprintIR, binding: Mapping[str, int], seed: int) -> list[Tensor]:
-    """Draw one value for each input: normal floats, row numbers that exist, truth values of which most hold."""
+    """Draw a value for each input: normal floats, row numbers that exist, truth values that mostly hold."""
     generator = torch.Generator().manual_seed(seed)
     found: list[Tensor] = []
     for place, kind in zip(blueprint.graph.of_type("input"), _input_types(blueprint), strict=True):
@@ -99,7 +99,7 @@ def sample(blueprint: BlueprintIR, binding: Mapping[str, int], seed: int) -> lis
 
 
 def _rows(blueprint: BlueprintIR, place: int, binding: Mapping[str, int]) -> int:
-    """The number of rows that every consumer of an input of whole numbers can pick from, also through other nodes."""
+    """The number of rows that every consumer of an input can pick from, also through other nodes."""
     graph = blueprint.graph
     least, waiting, seen = 8, [place], set[int]()
     while waiting:
@@ -114,7 +114,7 @@ def _rows(blueprint: BlueprintIR, place: int, binding: Mapping[str, int]) -> int
             elif graph.nodes[target].op_type == "gather" and feed.slot == 1:
                 types = graph.input_types(blueprint.inference.outputs, target)
                 if types and isinstance(types[0], TensorType):
-                    least = min(least, evaluate(types[0].shape[values.dim], binding))
+                    least = min(least, evaluate(types[0].shape[int(values.dim)], binding))
             elif _whole(blueprint, target):
                 waiting.append(target)
     return max(least, 1)

@@ -4,7 +4,6 @@
 >>> x = b.input([-1, 784])
 >>> h = b.activation(b.linear(x, in_features=784, out_features=784, id="fc1"), type="relu")
 >>> b.output(b.linear(b.add(h, residual(x)), in_features=784, out_features=10, id="fc2"))
-<Wire output>
 >>> mlp = b.finish()
 >>> [node.id for node in mlp.nodes]
 ['input', 'fc1', 'activation', 'add', 'fc2', 'output']

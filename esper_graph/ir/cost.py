@@ -2,11 +2,10 @@
 
 The convention: one multiply-add is two FLOPs; `macs` and `flops` count products and convolutions only;
 all other arithmetic is `elementwise`, one for each element computed. All figures are those of one forward
-call. They follow from the rules of the ops, with sizes as expressions over the blueprint's symbols, and are
-numbers under a *binding* of these symbols.
+call. They follow from the rules of the ops under a *binding*: a size for each symbol of the blueprint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from esper_graph.config import load_manifest
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference
-from esper_graph.ops.dims import Dim, Expression, evaluate, product, symbols
+from esper_graph.ops.dims import Expression, evaluate, product, symbols
 from esper_graph.ops.values import DTYPES, TensorType, TupleType, ValueType
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """What one node costs, with sizes as expressions.
+    """What one node costs under a binding.
 
     Attributes:
         parameters: Trainable numbers it owns; none where it shares those of another node.
@@ -42,13 +41,13 @@ class NodeCost:
     op_type: str
     parameters: int
     buffers: int
-    macs: Dim
-    elementwise: Dim
+    macs: int
+    elementwise: int
     weight_bytes: int
-    output_bytes: Dim
+    output_bytes: int
 
     @property
-    def flops(self) -> Dim:
+    def flops(self) -> int:
         """Two for each multiply-add."""
         return self.macs * 2
 
@@ -108,15 +107,16 @@ def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) ->
     if graph.problems or graph.order is None or inference.problems:
         blueprint.validate()
     bound = {**reference_binding(graph, inference, _reference_sizes()), **(binding or {})}
-    nodes = tuple(_node_cost(graph, inference, place) for place in range(len(graph.nodes)))
+    types = [_bound(outputs, bound) for outputs in inference.outputs]
+    nodes = tuple([_node_cost(graph, types, place) for place in range(len(graph.nodes))])
     return Costs(
         binding=MappingProxyType(bound),
         nodes=nodes,
-        parameters=sum(node.parameters for node in nodes),
-        macs=sum(evaluate(node.macs, bound) for node in nodes),
-        elementwise=sum(evaluate(node.elementwise, bound) for node in nodes),
-        weight_bytes=sum(node.weight_bytes for node in nodes),
-        activation_bytes=_peak(graph, [evaluate(node.output_bytes, bound) for node in nodes]),
+        parameters=sum([node.parameters for node in nodes]),
+        macs=sum([node.macs for node in nodes]),
+        elementwise=sum([node.elementwise for node in nodes]),
+        weight_bytes=sum([node.weight_bytes for node in nodes]),
+        activation_bytes=_peak(graph, [node.output_bytes for node in nodes]),
     )
 
 
@@ -139,14 +139,14 @@ def reference_binding(graph: Graph, inference: Inference, sizes: Mapping[str, in
     return bound
 
 
-def value_bytes(value: ValueType) -> Dim:
-    """Return the bytes of a tensor, or of all tensors of a tuple."""
+def value_bytes(value: ValueType) -> int:
+    """Return the bytes of a tensor without symbols, or of all tensors of a tuple."""
     if isinstance(value, TupleType):
-        total: Dim = 0
-        for _, tensor in value.fields:
-            total = total + value_bytes(tensor)
-        return total
-    return product(value.shape) * DTYPES[value.dtype].bytes
+        return sum([value_bytes(tensor) for _, tensor in value.fields])
+    return evaluate(product(value.shape), _NOTHING) * DTYPES[value.dtype].bytes
+
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @cache
@@ -154,29 +154,41 @@ def _reference_sizes() -> Mapping[str, int]:
     return load_manifest().reference_binding
 
 
-def _node_cost(graph: Graph, inference: Inference, place: int) -> NodeCost:
-    node, op, values = graph.nodes[place], graph.ops[place], graph.values[place]
-    outputs = inference.outputs[place]
+def _bound(outputs: tuple[ValueType, ...] | None, binding: Mapping[str, int]) -> tuple[ValueType, ...]:
+    assert outputs is not None, "only valid blueprints get here"
+    return tuple([_bound_value(value, binding) for value in outputs])
+
+
+def _bound_value(value: ValueType, binding: Mapping[str, int]) -> ValueType:
+    """The type with numbers for its symbols: rules then count with plain integers."""
+    if isinstance(value, TupleType):
+        fields = tuple([(name, _bound_tensor(tensor, binding)) for name, tensor in value.fields])
+        return TupleType(value.name, fields)
+    return _bound_tensor(value, binding)
+
+
+def _bound_tensor(value: TensorType, binding: Mapping[str, int]) -> TensorType:
+    return TensorType(tuple([evaluate(size, binding) for size in value.shape]), value.dtype)
+
+
+def _node_cost(graph: Graph, types: Sequence[tuple[ValueType, ...]], place: int) -> NodeCost:
+    node, op, settled = graph.nodes[place], graph.ops[place], graph.settled[place]
+    inputs = graph.input_types(types, place)
     assert op is not None, "only valid blueprints get here"
-    assert outputs is not None
-    inputs = graph.input_types(inference.outputs, place)
-    assert inputs is not None
-    work = op.cost(values, inputs, outputs)
-    settled = graph.settled[place]
     assert settled is not None
+    assert inputs is not None
+    outputs = types[place]
+    work = op.cost(settled.values, inputs, outputs)
     trainable, buffers = (settled.trainable, settled.buffers) if node.shares is None else (0, 0)
-    produced: Dim = 0
-    for value in outputs:
-        produced = produced + value_bytes(value)
     return NodeCost(
-        node_id=node.id,
-        op_type=node.op_type,
-        parameters=trainable,
-        buffers=buffers,
-        macs=work.macs,
-        elementwise=work.elementwise,
-        weight_bytes=(trainable + buffers) * PRECISION_BYTES[node.precision],
-        output_bytes=produced,
+        node.id,
+        node.op_type,
+        trainable,
+        buffers,
+        evaluate(work.macs, _NOTHING),
+        evaluate(work.elementwise, _NOTHING),
+        (trainable + buffers) * PRECISION_BYTES[node.precision],
+        sum([value_bytes(value) for value in outputs]),
     )
 
 

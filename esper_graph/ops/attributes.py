@@ -1,12 +1,12 @@
 """Building blocks of attribute models: exact types that bring equal meanings into one written form.
 
-    >>> class Window(Attributes):
-    ...     kernel_size: per_axis(2, Size)
-    >>> Window(kernel_size=3) == Window(kernel_size=(3, 3))
-    True
+>>> class Window(Attributes):
+...     kernel_size: per_axis(2, Size)
+>>> Window(kernel_size=3) == Window(kernel_size=(3, 3))
+True
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -22,7 +22,12 @@ class Attributes(BaseModel):
     """Base of all attribute models: exact types, no unknown names, finite numbers, immutable."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        defer_build=True,
+        protected_namespaces=(),
     )
 
 

@@ -24,7 +24,6 @@ from math import gcd
 from typing import NamedTuple
 
 
-
 class Quotient(NamedTuple):
     """The atom `numerator // divisor`, where the divisor is at least 2."""
 
@@ -175,7 +174,9 @@ def evaluate(size: Dim, values: Mapping[str, int]) -> int:
     for monomial, coefficient in size.terms:
         term = coefficient
         for atom, power in monomial:
-            value = values[atom] if isinstance(atom, str) else evaluate(atom.numerator, values) // atom.divisor
+            value = (
+                values[atom] if isinstance(atom, str) else evaluate(atom.numerator, values) // atom.divisor
+            )
             term *= value**power
         total += term
     return total
@@ -312,7 +313,9 @@ def _floor(size: Dim, divisor: int) -> Dim:
 
 
 def _monomial_text(monomial: Monomial, coefficient: int) -> str:
-    factors = [str(atom) if isinstance(atom, str) else f"({atom})" for atom, power in monomial for _ in range(power)]
+    factors = [
+        str(atom) if isinstance(atom, str) else f"({atom})" for atom, power in monomial for _ in range(power)
+    ]
     if len(factors) == 1 and coefficient == 1:
         return str(monomial[0][0])
     return "*".join(factors if coefficient == 1 and factors else [str(coefficient), *factors])

@@ -39,6 +39,7 @@ FAMILIES = frozenset(
     }
 )
 
+
 class RuleError(Exception):
     """A rule's inputs do not fit; becomes a problem of kind `shape_mismatch` at the node concerned."""
 
@@ -185,7 +186,9 @@ class OpDef:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise ValueError(f"`{self.family}` is not a family; the families are {', '.join(sorted(FAMILIES))}")
+            raise ValueError(
+                f"`{self.family}` is not a family; the families are {', '.join(sorted(FAMILIES))}"
+            )
         names = [name for name in self.inputs if not name.endswith("*")]
         starred = [name.rstrip("*") for name in self.inputs if name.endswith("*")]
         object.__setattr__(self, "fixed", tuple(name.rstrip("?") for name in names))

@@ -41,7 +41,7 @@ class Reduce(Attributes):
     """
 
     operation: Operation
-    dim: Annotated[tuple[Axis, ...] | None, BeforeValidator(axes_of), Field(min_length=1)] = None
+    dim: Annotated[Annotated[tuple[Axis, ...], Field(min_length=1)] | None, BeforeValidator(axes_of)] = None
     keepdim: bool = True
     ord: Positive | Literal["inf"] = 2.0
 

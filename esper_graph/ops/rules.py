@@ -33,7 +33,9 @@ def resolved_axes(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     """
     found = sorted(resolved_axis(axis, rank) for axis in axes)
     if len(set(found)) < len(found):
-        raise RuleError(f"the axes {shown(axes)} name one axis of a tensor of rank {rank} twice", axes=tuple(axes))
+        raise RuleError(
+            f"the axes {shown(axes)} name one axis of a tensor of rank {rank} twice", axes=tuple(axes)
+        )
     return tuple(found)
 
 
@@ -97,7 +99,10 @@ def one_dtype(tensors: Sequence[TensorType], what: str) -> str:
     for other in tensors[1:]:
         if other.dtype != first:
             raise RuleError(
-                f"{what} of {first} and {other.dtype}", hint="insert `cast`", expected=first, actual=other.dtype
+                f"{what} of {first} and {other.dtype}",
+                hint="insert `cast`",
+                expected=first,
+                actual=other.dtype,
             )
     return first
 
@@ -128,7 +133,9 @@ def quotient(size: Dim, divisor: Dim, reason: str, assumptions: list[Assumption]
     if exact is not None:
         return exact
     if isinstance(size, int) or not isinstance(divisor, int):
-        raise RuleError(f"{reason}: {size} is not a multiple of {divisor}", size=str(size), divisor=str(divisor))
+        raise RuleError(
+            f"{reason}: {size} is not a multiple of {divisor}", size=str(size), divisor=str(divisor)
+        )
     assumptions.append(Assumption("divisible", size, divisor, reason))
     return size // divisor
 

@@ -1,8 +1,8 @@
 """What travels along an edge: tensors with exact shapes, or named tuples of them.
 
-    >>> from esper_graph.ops.dims import symbol
-    >>> print(TensorType((symbol("batch"), 784)))
-    float32[batch, 784]
+>>> from esper_graph.ops.dims import symbol
+>>> print(TensorType((symbol("batch"), 784)))
+float32[batch, 784]
 """
 
 from collections.abc import Mapping
@@ -93,7 +93,9 @@ def promote(*dtypes: str) -> str:
         elif pair == {"complex64", "float64"}:
             result = "complex128"
         else:
-            result = max(result, dtype, key=lambda name: (_KINDS.index(DTYPES[name].kind), DTYPES[name].bytes))
+            result = max(
+                result, dtype, key=lambda name: (_KINDS.index(DTYPES[name].kind), DTYPES[name].bytes)
+            )
     return result
 
 

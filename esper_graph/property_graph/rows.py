@@ -13,7 +13,7 @@ from typing import Any, cast
 from esper_graph.errors import BlueprintError, IntegrityError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.cost import Costs
-from esper_graph.ir.specs import Derivation, EdgeSpec, FrozenDict, NodeSpec, freeze, thaw
+from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, freeze, thaw
 from esper_graph.ops.opdef import FAMILIES
 
 RESERVED = frozenset(
@@ -31,7 +31,6 @@ _DEFAULTS = {name: NodeSpec.model_fields[name].default for name in _HINTS}
 _SHAPES = ("input_shape", "output_shape")
 _SCALARS = frozenset({str, int, float, bool})
 _LAST = 1 << 30  # derivations that were added later stand behind those of the registration
-_NO_EDITS: tuple[FrozenDict, ...] = ()
 
 
 def node_uid(blueprint_id: str, node_id: str) -> str:
@@ -78,7 +77,7 @@ def save_row(
     position = [0] * len(graph.nodes)
     for rank, place in enumerate(graph.order):
         position[place] = rank
-    properties = {
+    properties: Row = {
         "id": blueprint.id,
         "content_digest": blueprint.content_digest,
         "name": blueprint.name,
@@ -200,11 +199,11 @@ def _property(value: object) -> Any:
     if type(value) in _SCALARS:
         return value
     if isinstance(value, tuple):
-        items = cast(tuple[object, ...], value)
+        items = list(cast(tuple[object, ...], value))
         kinds = {type(item) for item in items}
         if len(kinds) == 1 and kinds <= _SCALARS:
-            return list(items)
-    return _json(thaw(value))
+            return items
+    return _json(thaw(cast(object, value)))
 
 
 def _is_text_of(plain: object, value: object) -> bool:
@@ -300,7 +299,7 @@ def derivations_from(rows: Iterable[Row]) -> list[Derivation]:
             parent_id=row["parent"],
             kind=row["properties"]["kind"],
             mutation_type=row["properties"].get("mutation_type"),
-            edits=[freeze(edit) for edit in json.loads(row["properties"].get("edits") or "[]")] or _NO_EDITS,
+            edits=tuple(freeze(edit) for edit in json.loads(row["properties"].get("edits") or "[]")),
             reason=row["properties"].get("reason"),
         )
         for row in ordered

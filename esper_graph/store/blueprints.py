@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _READ_AT_ONCE = 100
-_UNLIMITED = 2**31 - 1
+_UNLIMITED = 10**9  # the embedded engine counts in 32 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
 
 
 def parents_of_new(engine: Engine, names: Iterable[str]) -> dict[str, Inheritance]:
-    """Return what a child of these parents inherits, by the name given; those that are not there are left out."""
+    """Return what a child of these parents inherits, by the name given; unknown ones are left out."""
     rows = engine.read(query("blueprint/inherited"), {"names": sorted(set(names))})
     return {
         row["name"]: Inheritance(

@@ -7,7 +7,7 @@ the kernels are here.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from esper_graph.errors import BlueprintError, IntegrityError
+from esper_graph.errors import BlueprintError, BlueprintNotFoundError, IntegrityError
 from esper_graph.property_graph.catalogue import get, names
 from esper_graph.property_graph.records import Damage
 from esper_graph.store.engines import Engine
@@ -75,7 +75,7 @@ def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
 
     try:
         blueprints.get_many(engine, ids)
-    except (IntegrityError, BlueprintError) as error:
+    except (IntegrityError, BlueprintError, BlueprintNotFoundError) as error:
         if len(ids) == 1:
             yield Damage("content", ids[0], error.message)
             return

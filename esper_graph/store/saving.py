@@ -105,7 +105,12 @@ class _Batch:
     """Blueprints that are saved together."""
 
     def __init__(
-        self, prepared: Sequence[Prepared], operation: Operation, manifest: Manifest, *, external_parents: bool
+        self,
+        prepared: Sequence[Prepared],
+        operation: Operation,
+        manifest: Manifest,
+        *,
+        external_parents: bool,
     ) -> None:
         self.prepared = prepared
         self.operation = operation
@@ -175,17 +180,20 @@ class _Batch:
 
     def registrations(self, saved: Mapping[str, Row]) -> list[Registration]:
         """Say what became of each blueprint."""
-        return [
-            Registration(
-                id=saved[one.blueprint.fingerprint]["id"],
-                fingerprint=one.blueprint.fingerprint,
-                created=saved[one.blueprint.fingerprint]["own"]
-                and self.items[one.blueprint.fingerprint].prepared[0] is one,
-                alias=one.blueprint.id if one.blueprint.id != saved[one.blueprint.fingerprint]["id"] else None,
-                warnings=one.warnings,
+        registrations: list[Registration] = []
+        for one in self.prepared:
+            asked, fingerprint = one.blueprint.id, one.blueprint.fingerprint
+            result = saved[fingerprint]
+            registrations.append(
+                Registration(
+                    id=result["id"],
+                    fingerprint=fingerprint,
+                    created=result["own"] and self.items[fingerprint].prepared[0] is one,
+                    alias=asked if asked != result["id"] else None,
+                    warnings=one.warnings,
+                )
             )
-            for one in self.prepared
-        ]
+        return registrations
 
     # ---------------------------------------------------------------- derivations
 
@@ -217,14 +225,13 @@ class _Batch:
     def _known_parents(self, transaction: Transaction) -> dict[str, _Parent]:
         wanted = {name for one in self.prepared for name in one.blueprint.parents}
         known: dict[str, _Parent] = {}
-        asked = {
-            "names": sorted(wanted - self.by_name.keys()),
-            "fingerprints": sorted({self.by_name[name].row["fingerprint"] for name in wanted & self.by_name.keys()}),
-        }
+        inside = {self.by_name[name].row["fingerprint"] for name in wanted if name in self.by_name}
+        asked = {"names": sorted(wanted - self.by_name.keys()), "fingerprints": sorted(inside)}
         for row in transaction.run(get("blueprint/parents"), asked):
-            parent = _Parent(row["id"], row["generation"], {node["node_id"]: node for node in row["nodes"]})
-            names = [row["name"]] if row["fingerprint"] is None else self.items[row["fingerprint"]].row["names"]
-            known.update(dict.fromkeys(names, parent))
+            nodes = {node["node_id"]: node for node in row["nodes"]}
+            fingerprint = row["fingerprint"]
+            names = [row["name"]] if fingerprint is None else self.items[fingerprint].row["names"]
+            known.update(dict.fromkeys(names, _Parent(row["id"], row["generation"], nodes)))
         return known
 
     def _derivations_of(

@@ -52,7 +52,7 @@ def version(engine: Engine) -> int | None:
 
 
 def rules() -> tuple[str, ...]:
-    """List the names of all constraints and indexes: constraints first, since an index may be in their way."""
+    """List the names of all constraints and indexes, constraints first."""
     found = [name for name in names() if name.startswith("schema/") and get(name).access == "schema"]
     return tuple(sorted(found, key=lambda name: (not name.endswith("_unique"), name)))
 

@@ -66,7 +66,7 @@ class Arguments:
                 self.refuse(name, f"there is no {name.replace('_', ' ')} {value!r}", hint, value=value)
 
     def multiple(self, whole: str, value: int, part: str, divisor: int) -> None:
-        """One size is a multiple of another; sizes that are wrong themselves are not complained about again."""
+        """One size is a multiple of another; what is wrong already is not complained about again."""
         if not self.problems and value % divisor:
             below = value - value % divisor or divisor
             hint = f"set `{whole}` to a multiple such as {below}"

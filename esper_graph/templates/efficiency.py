@@ -1,4 +1,5 @@
 """Convolution blocks that save parameters and work: inverted residual, fire module."""
+# ruff: noqa: FBT001, FBT002 - the specification fixes these signatures
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, residual
@@ -59,7 +60,7 @@ def create_mobilenet_block(
     if skip and kernel_size % 2 == 0:
         arguments.refuse(
             "kernel_size",
-            f"kernel_size={kernel_size} is even: its result is one larger than the image, and the skip does not fit",
+            f"kernel_size={kernel_size} is even: the result is larger than the image, and the skip does not fit",
             f"set `kernel_size` to {kernel_size + 1}",
             value=kernel_size,
         )

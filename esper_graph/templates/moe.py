@@ -1,4 +1,5 @@
 """Mixtures of experts: the layer, and one expert on its own."""
+# ruff: noqa: FBT001, FBT002 - the specification fixes these signatures
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder

@@ -1,4 +1,5 @@
 """Attention: a transformer block, and one head on its own."""
+# ruff: noqa: FBT001, FBT002 - the specification fixes these signatures
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, residual
@@ -108,7 +109,8 @@ def create_attention_head(
     )
     tokens = b.input([-1, -1, d_model])
     query, key, value = (
-        b.linear(tokens, in_features=d_model, out_features=d_head, id=part) for part in ("query", "key", "value")
+        b.linear(tokens, in_features=d_model, out_features=d_head, id=part)
+        for part in ("query", "key", "value")
     )
     b.output(b.dot_product_attention(query, key, value, causal=causal, dropout=dropout, id="attention"))
     return finished(b.finish(), create_attention_head, dropout=dropout, causal=causal)

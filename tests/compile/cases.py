@@ -1,13 +1,13 @@
 """One small blueprint for each op at several settings of its attributes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from esper_graph.compile import blueprint_to_module
+from esper_graph.compile.job import Mode
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
-from esper_graph.ir.specs import EdgeSpec, NodeSpec
-
-Input = Sequence[int | str] | tuple[Sequence[int | str], str]
+from esper_graph.ir.specs import EdgeSpec, FrozenDict, NodeSpec, freeze
 
 ROWS = [-1, 8]
 SAME = ["batch", 8]
@@ -23,14 +23,21 @@ def single(op_type: str, attributes: Mapping[str, Any], *inputs: Any, ports: int
     for number, given in enumerate(inputs):
         shape, dtype = given if isinstance(given, tuple) else (given, "float32")
         nodes.append(
-            NodeSpec(id=f"in{number}", op_type="input", attributes={"shape": list(shape), "dtype": dtype})
+            NodeSpec(
+                id=f"in{number}", op_type="input", attributes=FrozenDict(shape=tuple(shape), dtype=dtype)
+            )
         )
         edges.append(EdgeSpec(id=f"e{number}", source=f"in{number}", target="op"))
-    nodes.append(NodeSpec(id="op", op_type=op_type, attributes=dict(attributes)))
+    nodes.append(NodeSpec(id="op", op_type=op_type, attributes=FrozenDict(freeze(attributes))))
     for port in range(ports):
         nodes.append(NodeSpec(id=f"out{port}", op_type="output"))
         edges.append(EdgeSpec(id=f"o{port}", source="op", target=f"out{port}", source_port=port))
     return BlueprintIR(name=op_type, nodes=nodes, edges=edges)
+
+
+def compiled(blueprint: BlueprintIR, mode: Mode = "train", seed: int = 0) -> Any:
+    """The kernel of a blueprint, loaded; a script module has more methods than `Module` declares."""
+    return blueprint_to_module(blueprint, mode=mode, seed=seed)
 
 
 def positive(op_type: str, attributes: Mapping[str, Any], *inputs: Any) -> BlueprintIR:
@@ -80,22 +87,44 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
     "conv1d": [
         ({"in_channels": 4, "out_channels": 6, "kernel_size": 3, "padding": 1, "stride": 2}, SIGNAL),
         ({"in_channels": 4, "out_channels": 4, "kernel_size": 4, "padding": "same", "groups": 4}, SIGNAL),
-        ({"in_channels": 4, "out_channels": 2, "kernel_size": 3, "padding": 2, "padding_mode": "circular"}, SIGNAL),
+        (
+            {"in_channels": 4, "out_channels": 2, "kernel_size": 3, "padding": 2, "padding_mode": "circular"},
+            SIGNAL,
+        ),
     ],
     "conv2d": [
         ({"in_channels": 4, "out_channels": 6, "kernel_size": 3}, IMAGE),
         ({"in_channels": 4, "out_channels": 6, "kernel_size": [3, 2], "stride": [2, 1], "groups": 2}, IMAGE),
         ({"in_channels": 4, "out_channels": 4, "kernel_size": 3, "dilation": 2, "padding": [2, 1]}, IMAGE),
         ({"in_channels": 4, "out_channels": 4, "kernel_size": 4, "padding": "same", "bias": False}, IMAGE),
-        ({"in_channels": 4, "out_channels": 4, "kernel_size": 3, "padding": 1, "padding_mode": "reflect"}, IMAGE),
-        ({"in_channels": 4, "out_channels": 2, "kernel_size": 3, "padding": 1, "padding_mode": "replicate"}, IMAGE),
+        (
+            {"in_channels": 4, "out_channels": 4, "kernel_size": 3, "padding": 1, "padding_mode": "reflect"},
+            IMAGE,
+        ),
+        (
+            {
+                "in_channels": 4,
+                "out_channels": 2,
+                "kernel_size": 3,
+                "padding": 1,
+                "padding_mode": "replicate",
+            },
+            IMAGE,
+        ),
     ],
     "conv_transpose2d": [
         ({"in_channels": 4, "out_channels": 6, "kernel_size": 2, "stride": 2}, IMAGE),
         (
             {
-                **{"in_channels": 4, "out_channels": 6, "kernel_size": 3, "stride": 2, "padding": 1},
-                **{"output_padding": 1, "groups": 2, "dilation": 2, "bias": False},
+                "in_channels": 4,
+                "out_channels": 6,
+                "kernel_size": 3,
+                "stride": 2,
+                "padding": 1,
+                "output_padding": 1,
+                "groups": 2,
+                "dilation": 2,
+                "bias": False,
             },
             IMAGE,
         ),
@@ -132,8 +161,19 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
         ({"embed_dim": 16, "num_heads": 4}, SEQUENCE),
         ({"embed_dim": 16, "num_heads": 4, "num_kv_heads": 2, "causal": True, "bias": False}, SEQUENCE),
         ({"embed_dim": 16, "num_heads": 2, "batch_first": False}, [-1, "n", 16], ["m", "n", 16]),
-        ({"embed_dim": 16, "num_heads": 2, "kdim": 8, "vdim": 4}, SEQUENCE, ["batch", "m", 8], ["batch", "m", 4]),
-        ({"embed_dim": 16, "num_heads": 2}, SEQUENCE, ["batch", "m", 16], ["batch", "m", 16], (["d0_1", "m"], "bool")),
+        (
+            {"embed_dim": 16, "num_heads": 2, "kdim": 8, "vdim": 4},
+            SEQUENCE,
+            ["batch", "m", 8],
+            ["batch", "m", 4],
+        ),
+        (
+            {"embed_dim": 16, "num_heads": 2},
+            SEQUENCE,
+            ["batch", "m", 16],
+            ["batch", "m", 16],
+            (["d0_1", "m"], "bool"),
+        ),
         (
             {"embed_dim": 16, "num_heads": 2, "causal": True},
             *(SEQUENCE, ["batch", "m", 16], ["batch", "m", 16], ["batch", 2, "d0_1", "m"]),
@@ -164,7 +204,11 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
     **{op: [({}, ROWS)] for op in ("exp", "sin", "cos", "abs", "neg")},
     "identity": [({}, ROWS)],
     "detach": [({}, ROWS)],
-    "cast": [({"dtype": "int64"}, ROWS), ({"dtype": "float32"}, (ROWS, "bool")), ({"dtype": "complex64"}, ROWS)],
+    "cast": [
+        ({"dtype": "int64"}, ROWS),
+        ({"dtype": "float32"}, (ROWS, "bool")),
+        ({"dtype": "complex64"}, ROWS),
+    ],
     "reshape": [({"shape": [-1, 2, 4]}, ROWS), ({"shape": ["batch*d0_1", 16]}, SEQUENCE)],
     "flatten": [({}, IMAGE), ({"start_dim": 0, "end_dim": 1}, SEQUENCE)],
     "unflatten": [({"sizes": [2, -1]}, ROWS), ({"dim": 1, "sizes": [-1, 2, 1]}, IMAGE)],
@@ -197,7 +241,10 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
         ({"scale_factor": 2, "mode": "trilinear"}, [-1, 2, 3, 4, 5]),
     ],
     "reduce": [
-        *[({"operation": name}, ROWS) for name in ("mean", "sum", "max", "min", "std", "var", "norm", "prod")],
+        *[
+            ({"operation": name}, ROWS)
+            for name in ("mean", "sum", "max", "min", "std", "var", "norm", "prod")
+        ],
         *[
             ({"operation": name, "dim": [0, -1], "keepdim": False}, SEQUENCE)
             for name in ("mean", "sum", "max", "min", "std", "var", "norm", "prod")
@@ -212,7 +259,11 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
         ({"operation": "max", "dim": 1}, (ROWS, "bool")),
     ],
     "dropout": [({"p": 0.3}, ROWS), ({"p": 0.0}, ROWS)],
-    "noise": [({"std": 0.5}, ROWS), ({"std": 0.0, "training_only": False}, ROWS)],
+    "noise": [
+        ({"std": 0.5}, ROWS),
+        ({"std": 0.5, "training_only": False}, ROWS),
+        ({"std": 0.0, "training_only": False}, ROWS),
+    ],
     "hartley": [({}, SEQUENCE), ({"dim": 1, "norm": "forward"}, SEQUENCE), ({"norm": "backward"}, ROWS)],
     "fft": [({}, ROWS), ({"dim": 1, "norm": "ortho"}, SEQUENCE)],
     "ifft": [({}, (ROWS, "complex64")), ({"dim": 1, "norm": "forward"}, (SEQUENCE, "complex64"))],
@@ -235,13 +286,26 @@ def _several_ports() -> Iterator[tuple[str, BlueprintIR]]:
 
 def _built() -> Iterator[tuple[str, BlueprintIR]]:
     for op_type, attributes in (
-        *(("log", {}), ("sqrt", {}), ("rsqrt", {}), ("pow", {"scalar": 2.5}), ("entropy", {}), ("div", {"scalar": 3})),
+        *(
+            ("log", {}),
+            ("sqrt", {}),
+            ("rsqrt", {}),
+            ("pow", {"scalar": 2.5}),
+            ("entropy", {}),
+            ("div", {"scalar": 3}),
+        ),
         ("entropy", {"dim": 0, "keepdim": False}),
     ):
         yield op_type, positive(op_type, attributes, ROWS)
     yield "div", positive("div", {}, ROWS, SAME)
     yield "pow", positive("pow", {}, ROWS, ["batch", 1])
-    for k, capacity, drop in ((1, None, False), (2, None, False), (2, 1.25, False), (1, 1.0, True), (3, 0.5, True)):
+    for k, capacity, drop in (
+        (1, None, False),
+        (2, None, False),
+        (2, 1.25, False),
+        (1, 1.0, True),
+        (3, 0.5, True),
+    ):
         yield "topk_gating", experts(k, capacity, drop=drop)
     b = Builder("constants", name="constants")
     x = b.input([-1, 3])
@@ -264,7 +328,9 @@ def experts(k: int, capacity: float | None, *, drop: bool = False, count: int = 
     x = b.input([-1, "tokens", 6])
     gating = b.topk_gating(
         b.linear(x, in_features=6, out_features=count, bias=False, id="router"),
-        **{"k": k, "capacity_factor": capacity, "drop_in_eval": drop},
+        k=k,
+        capacity_factor=capacity,
+        drop_in_eval=drop,
         id="gate",
     )
     outputs = [b.linear(x, in_features=6, out_features=5) for _ in range(count)]

@@ -11,6 +11,7 @@ from esper_graph.compile import (
     validate_kernel,
 )
 from esper_graph.compile.interpreter.run import evaluators
+from esper_graph.compile.job import Mode
 from esper_graph.compile.sample import bindings, sample
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ops import MODULES, OPS
@@ -18,17 +19,18 @@ from esper_graph.ops.dims import evaluate
 from esper_graph.ops.values import TensorType
 from tests.compile.cases import all_cases
 
+MODES: tuple[Mode, ...] = ("train", "infer")
 CASES = all_cases()
 SHIPPED = {op_type for op_types in MODULES.values() for op_type in op_types}
 
 
-def test_every_op_has_a_lowering_and_an_evaluator():
+def test_every_op_has_a_lowering_and_an_evaluator() -> None:
     assert set(OPS) >= SHIPPED
     assert {op for op in LOWERINGS if op in SHIPPED} == SHIPPED
     assert set(evaluators()) >= SHIPPED - {"input", "output", "gradient_norm"}
 
 
-def test_every_op_has_a_case():
+def test_every_op_has_a_case() -> None:
     shown = {node.op_type for _, blueprint in CASES for node in blueprint.nodes}
     assert shown == SHIPPED
 
@@ -36,12 +38,12 @@ def test_every_op_has_a_case():
 @pytest.mark.parametrize(
     ("op_type", "blueprint"), CASES, ids=[f"{op_type}-{number}" for number, (op_type, _) in enumerate(CASES)]
 )
-def test_a_kernel_computes_what_the_interpreter_computes(op_type: str, blueprint: BlueprintIR):
-    for mode in ("train", "infer"):
+def test_a_kernel_computes_what_the_interpreter_computes(op_type: str, blueprint: BlueprintIR) -> None:
+    for mode in MODES:
         result = compile_blueprint(CompileJob(blueprint, mode=mode, seed=3))
         module = load_kernel(result.data, result.digest)
         report = validate_kernel(module, blueprint, mode=mode)
-        assert len({one.name for one in report.checks}) >= 3
+        assert len(report.checks) >= 3
         assert report.passed, [one for one in report.checks if not one.passed]
         parameters = sum(parameter.numel() for parameter in module.parameters())
         assert parameters == result.parameters == blueprint.cost().parameters
@@ -51,7 +53,7 @@ def test_a_kernel_computes_what_the_interpreter_computes(op_type: str, blueprint
 @pytest.mark.parametrize(
     ("op_type", "blueprint"), CASES, ids=[f"{op_type}-{number}" for number, (op_type, _) in enumerate(CASES)]
 )
-def test_results_have_the_inferred_types(op_type: str, blueprint: BlueprintIR):
+def test_results_have_the_inferred_types(op_type: str, blueprint: BlueprintIR) -> None:
     module = blueprint_to_module(blueprint, mode="infer")
     for binding in bindings(blueprint, (3, 4)):
         results = module(*sample(blueprint, binding, seed=1))

@@ -33,7 +33,10 @@ def wipe(engine: Engine) -> None:
         # One worker an engine: two would only wait for one another.
         pytest.param(
             engine_id,
-            marks=[pytest.mark.xdist_group(engine_id), *([] if engine_id == "embedded" else [pytest.mark.servers])],
+            marks=[
+                pytest.mark.xdist_group(engine_id),
+                *([] if engine_id == "embedded" else [pytest.mark.servers]),
+            ],
         )
         for engine_id in session.engine_ids()
     ],

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -17,10 +18,8 @@ from esper_graph.store.engines import Engine
 from esper_graph.store.engines.bolt import BoltEngine
 from tests.integration.families import chain, ladder, plant, random_family
 
-Family = "nx.DiGraph[str]"
 
-
-def relatives(graph: Family, start: str) -> list[Relative]:
+def relatives(graph: "nx.DiGraph[str]", start: str) -> list[Relative]:
     """What can be reached along the edges, by networkx: nearest first, then by id."""
     distance = nx.single_source_shortest_path_length(graph, start)
     return [
@@ -101,7 +100,7 @@ def test_a_path_is_as_short_as_that_of_networkx_and_leads_from_the_newer_to_the_
         assert found is not None
         assert len(found) == nx.shortest_path_length(graph, newer, older)
         ends = [newer, *(derivation.parent for derivation in found)]
-        assert [(one.child, one.parent) for one in found] == list(zip(ends, ends[1:], strict=False))
+        assert [(one.child, one.parent) for one in found] == list(pairwise(ends))
         assert ends[-1] == older
         assert all(graph.has_edge(one.child, one.parent) for one in found)
 
@@ -284,7 +283,7 @@ def test_a_chain_of_two_thousand_is_answered_at_once(engine: Engine) -> None:
     assert len(lineage.ancestor_ids(engine, last)) == 2_007
     way = lineage.path(engine, first, last)
     assert way is not None
-    assert [one.child for one in way][0] == last
+    assert (way[0].child, way[-1].parent) == (last, first)
     assert len(way) == 2_007
     for ask in (
         lambda: lineage.ancestors(engine, last),

@@ -61,7 +61,8 @@ def _softmax(call: Call) -> tuple[Value, ...]:
     soft = probabilities(x / a.temperature, a.dim)
     if not a.hard:
         return (soft,)
-    places = torch.arange(soft.shape[a.dim]).reshape([-1] + [1] * (soft.ndim - 1 - a.dim % soft.ndim))
+    axis = int(a.dim) % soft.ndim
+    places = torch.arange(soft.shape[axis]).reshape([-1] + [1] * (soft.ndim - 1 - axis))
     hard = (places == soft.argmax(a.dim, keepdim=True)).to(soft.dtype)
     return (hard + soft - soft.detach(),)
 

@@ -87,6 +87,6 @@ Evaluator = Callable[[Call], tuple[Value, ...]]
 
 
 def wide(name: str) -> torch.dtype:
-    """Return the dtype that stands for one of a blueprint: the widest of its kind for floats and complexes."""
+    """Return the dtype that stands for one of a blueprint: the widest of floats and of complex numbers."""
     kind = DTYPES[name].kind
     return {"float": torch.float64, "complex": torch.complex128}.get(kind) or getattr(torch, name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,10 +76,10 @@ def _compare(call: Call) -> tuple[Value, ...]:
     sides: list[Tensor | float] = [*call.all()]
     if call.a.scalar is not None:
         sides.append(call.a.scalar)
-    return (_COMPARISONS[call.a.operation](*sides),)
+    return (_COMPARISONS[call.a.operation](sides[0], sides[1]),)
 
 
-_COMPARISONS: Mapping[str, Callable[..., Tensor]] = {
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Tensor]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
     "lt": lambda a, b: a < b,

@@ -1,5 +1,8 @@
 """Compute norms, attention, embeddings and recurrent layers from their formulas."""
 
+# torch types some methods and slices in part only
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 import math
 from collections.abc import Mapping
 
@@ -154,7 +157,7 @@ def _recurrent(call: Call) -> tuple[Value, ...]:
 
 
 def _read(call: Call, x: Tensor, suffix: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Read sequences step by step: the hidden state after each step, the last one, and the last cell state."""
+    """Read sequences step by step: hidden states after each step, the last one, and the last cell state."""
     into, across = call.tensors[f"weight_ih_{suffix}"], call.tensors[f"weight_hh_{suffix}"]
     none = torch.zeros(into.shape[0], dtype=x.dtype)
     into_bias = call.tensors.get(f"bias_ih_{suffix}", none)

@@ -1,5 +1,8 @@
 """Compute choices between computations, token by token where order matters."""
 
+# torch types some methods and slices in part only
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -62,7 +65,9 @@ def _moe_aux_loss(call: Call) -> tuple[Value, ...]:
     choice = call.fields()
     found = choice["probabilities"]
     experts = found.shape[-1]
-    counts = torch.tensor([(choice["indices"] == expert).sum() for expert in range(experts)], dtype=found.dtype)
+    counts = torch.tensor(
+        [(choice["indices"] == expert).sum() for expert in range(experts)], dtype=found.dtype
+    )
     share = counts / choice["indices"].numel()
     loss = call.a.loss_coef * experts * (share * found.reshape(-1, experts).mean(0)).sum()
     call.metrics[call.node] = loss

@@ -1,5 +1,8 @@
 """Compute ops that move elements, and statistics."""
 
+# torch types some methods and slices in part only
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -134,7 +137,9 @@ def _samples(a: Any, old: int, new: int) -> Tensor:
         elif a.mode == "nearest-exact":
             weights[place, min((2 * place + 1) * old // (2 * new), old - 1)] = 1
         else:
-            centre = place * (old - 1) / max(new - 1, 1) if a.align_corners else (place + 0.5) * old / new - 0.5
+            centre = (
+                place * (old - 1) / max(new - 1, 1) if a.align_corners else (place + 0.5) * old / new - 0.5
+            )
             if a.mode == "bicubic":
                 first = math.floor(centre)
                 for near in range(first - 1, first + 3):

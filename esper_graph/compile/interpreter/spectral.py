@@ -1,5 +1,8 @@
 """Compute transforms as products with their matrices."""
 
+# torch types some methods and slices in part only
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 import math
 from collections.abc import Mapping
 

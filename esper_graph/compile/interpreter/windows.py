@@ -1,5 +1,8 @@
 """Compute convolutions and pooling by picking the elements of each window by their positions."""
 
+# torch types some methods and slices in part only
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+
 from collections.abc import Mapping, Sequence
 
 import torch

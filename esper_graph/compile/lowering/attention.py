@@ -72,7 +72,7 @@ def lower_dot_product(site: Site) -> tuple[Lowered, ...]:
 
 
 def _attend(site: Site, tensors: list[str], scale: float | None) -> str:
-    """Attend under the mask of port 3; queries that see nothing get zeros, and no gradient that is not finite."""
+    """Attend under the mask of port 3; queries that see nothing get zeros, and gradients stay finite."""
     a, mask = site.a, site.optional(3)
     hidden = None
     if mask is not None:

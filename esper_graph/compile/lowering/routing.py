@@ -24,7 +24,7 @@ def lower_weighted_sum(site: Site) -> tuple[Lowered, ...]:
 
 
 def lower_topk_gating(site: Site) -> tuple[Lowered, ...]:
-    """The most probable experts; in training, or where it is asked for, choices beyond capacity are dropped."""
+    """The most probable experts; in training, or if asked for, choices beyond capacity are dropped."""
     a, logits = site.a, site.type()
     kind = site.outputs[0]
     assert isinstance(kind, TupleType)

@@ -31,7 +31,7 @@ def _flatten(site: Site) -> tuple[Lowered, ...]:
 
 
 def _unflatten(site: Site) -> tuple[Lowered, ...]:
-    axis = site.a.dim % site.type().rank
+    axis = int(site.a.dim) % site.type().rank
     sizes = site.output().shape[axis : axis + len(site.a.sizes)]
     return (site.call("unflatten", site.tensor(), integer(axis), site.sizes(sizes)),)
 
@@ -57,7 +57,7 @@ def _stack(site: Site) -> tuple[Lowered, ...]:
 
 
 def _split(site: Site) -> tuple[Lowered, ...]:
-    axis = site.a.dim % site.type().rank
+    axis = int(site.a.dim) % site.type().rank
     sizes = [site.output(slot).shape[axis] for slot in range(len(site.outputs))]
     parts = site.call("split_with_sizes", site.tensor(), site.sizes(sizes), integer(axis))
     return tuple(site.let(f"{parts}[{integer(slot)}]") for slot in range(len(sizes)))

@@ -35,7 +35,7 @@ class Slot:
 
 
 Region = Literal["main", "probe", "gradient"]
-"""Where a node is computed: on the way to an output, only for a metric, or from gradients after `backward`."""
+"""Where a node is computed: on the way to an output, only for a metric, or after `backward`."""
 
 
 @dataclass

@@ -14,14 +14,16 @@ RESERVED = {"id", "op_type", *NODE_FIELDS}
 
 def written_out(**metadata: Any) -> BlueprintIR:
     """A residual block, node by node and edge by edge."""
-    features = {"in_features": 8, "out_features": 8}
+    features: Any = {"in_features": 8, "out_features": 8}
+    relu: Any = {"type": "relu"}
+    rows: Any = {"shape": [-1, 8]}
     return BlueprintIR(
         id="block",
         name="Block",
         nodes=[
-            NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 8]}),
+            NodeSpec(id="input", op_type="input", attributes=rows),
             NodeSpec(id="linear", op_type="linear", attributes=features, precision="bf16"),
-            NodeSpec(id="act", op_type="activation", attributes={"type": "relu"}),
+            NodeSpec(id="act", op_type="activation", attributes=relu),
             NodeSpec(id="linear_2", op_type="linear", attributes=features, shares="linear", precision="bf16"),
             NodeSpec(id="add", op_type="add"),
             NodeSpec(id="output", op_type="output"),
@@ -53,10 +55,6 @@ def test_a_built_blueprint_is_the_one_written_out() -> None:
 
 
 def test_wires_by_name_feed_the_port_of_that_name() -> None:
-    by_name, by_place = Builder(), Builder()
-    for b in (by_name, by_place):
-        b.input([4, 4], id="x")
-        b.input([4, 4], id="y")
     one = Builder()
     x, y = one.input([4, 5]), one.input([6, 4])
     one.output(one.matmul(b=x, a=y))
@@ -86,8 +84,8 @@ def test_none_leaves_an_optional_port_unfed() -> None:
 def test_several_wires_feed_a_port_that_takes_any_number() -> None:
     b = Builder()
     x, y = b.input([-1, 4]), b.input([-1, 8])
-    b.output(b.concat(x, y, axis=1))
-    b.output(b.concat(inputs=[x, y], axis=1))
+    b.output(b.concat(x, y, dim=1))
+    b.output(b.concat(inputs=[x, y], dim=1))
     blueprint = b.finish()
     assert blueprint.validate()
     ports = [(edge.source, edge.target_port) for edge in blueprint.edges if edge.target.startswith("concat")]
@@ -96,7 +94,7 @@ def test_several_wires_feed_a_port_that_takes_any_number() -> None:
 
 def test_output_ports_are_picked_by_name_number_or_unpacking() -> None:
     b = Builder()
-    parts = b.split(b.input([-1, 12]), sizes=[4, 8], axis=1)
+    parts = b.split(b.input([-1, 12]), sizes=[4, 8], dim=1)
     small, large = parts
     assert (small, large) == (parts[0], parts[1]) == tuple(parts[port] for port in parts.ports)
     b.output(large)
@@ -143,7 +141,7 @@ def test_wrong_attributes_are_refused_at_the_call_all_at_once() -> None:
             "port `input` of `neg` is fed by `foreign` of another builder",
         ),
         (
-            lambda b, x: b.neg(b.telemetry(x)),
+            lambda b, x: b.neg(b.telemetry(x, metric_name="mean")),
             "port `input` of `neg` is fed by `telemetry`, which gives no output",
         ),
     ],

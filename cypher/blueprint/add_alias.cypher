@@ -1,0 +1,14 @@
+// Give a blueprint a further id; `names` says which blueprint has it then.
+// param id STRING the blueprint
+// param alias STRING the further id
+// returns id, names
+// access write
+// try :param id => 'simple_mlp'
+// try :param alias => 'mlp'
+MATCH (b:Blueprint {id: $id})
+OPTIONAL MATCH (a:Named {id: $alias})
+FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END | CREATE (:Alias:Named {id: $alias})-[:NAMES]->(b))
+WITH b
+MATCH (a:Named {id: $alias})
+OPTIONAL MATCH (a)-[:NAMES]->(t:Blueprint)
+RETURN b.id AS id, coalesce(t.id, a.id) AS names;

@@ -1,0 +1,16 @@
+// Remove a blueprint for good, with its nodes, aliases, measurements and the records of its kernels.
+// param id STRING the blueprint
+// returns nodes
+// access write
+// try :param id => 'simple_mlp'
+MATCH (b:Blueprint {id: $id})
+CALL (b) { MATCH (b)-[:CONTAINS]->(n:OpNode) DETACH DELETE n RETURN count(*) AS nodes }
+CALL (b) { MATCH (a:Alias)-[:NAMES]->(b) DETACH DELETE a RETURN count(*) AS aliases }
+CALL (b) {
+  MATCH (x:Measurement)-[:REFINES]->(:Metric)-[:MEASURES]->(b) DETACH DELETE x RETURN count(*) AS measurements
+}
+CALL (b) { MATCH (m:Metric)-[:MEASURES]->(b) DETACH DELETE m RETURN count(*) AS metrics }
+CALL (b) { MATCH (k:Kernel)-[:COMPILED_FROM]->(b) DETACH DELETE k RETURN count(*) AS kernels }
+CALL (b) { MATCH (t:CompileAttempt)-[:COMPILES]->(b) DETACH DELETE t RETURN count(*) AS attempts }
+DETACH DELETE b
+RETURN nodes;

@@ -1,0 +1,26 @@
+// Record measurements of a blueprint on a device; the metric keeps the newest value.
+// param id STRING the blueprint
+// param device STRING where they were taken
+// param at STRING when, as ISO 8601
+// param values LIST<MAP> `key`, `name`, `value`, `measurement` and further `properties` of each
+// returns recorded
+// access write
+// try :param id => 'simple_mlp'
+// try :param device => 'cpu'
+// try :param at => '2026-11-24T12:00:00+00:00'
+// try :param values => [{key: 'k', name: 'latency_ms', value: 1.5, measurement: 'm1', properties: {value: 1.5}}]
+MATCH (b:Blueprint {id: $id})
+MERGE (d:Device {name: $device})
+WITH b, d
+UNWIND $values AS row
+MERGE (m:Metric {key: row.key})
+ON CREATE SET m.name = row.name, m.device = $device
+MERGE (m)-[:MEASURES]->(b)
+MERGE (m)-[:TAKEN_ON]->(d)
+MERGE (x:Measurement {id: row.measurement})
+ON CREATE SET x += row.properties, x.measured_at = datetime($at)
+MERGE (x)-[:REFINES]->(m)
+WITH m, row, m.measured_at IS NULL OR m.measured_at <= datetime($at) AS newest
+SET m.value = CASE WHEN newest THEN row.value ELSE m.value END,
+    m.measured_at = CASE WHEN newest THEN datetime($at) ELSE m.measured_at END
+RETURN count(m) AS recorded;
