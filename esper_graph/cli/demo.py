@@ -18,9 +18,9 @@ REASON = "esper-graph demo"
 
 TEMPLATES: Mapping[str, Mapping[str, Any]] = {
     "transformer_block": {},
-    "attention_head": {"d_model": 512, "head_dim": 64},
+    "attention_head": {},
     "mobilenet_block": {"in_channels": 40, "out_channels": 40},
-    "squeezenet_fire": {"in_channels": 96},
+    "squeezenet_fire": {},
     "moe_layer": {"input_dim": 128, "output_dim": 128},
     "expert_network": {"input_dim": 128, "output_dim": 128},
     "dynamic_routing": {"input_dim": 128},

@@ -24,7 +24,7 @@ class CompileJob:
             that only training needs, and its parameters take no gradients.
         seed: What the initial weights are drawn with.
         precision: Number format of the whole kernel.
-        origins: For nodes by id, the name that their initial weights are drawn by, else the id itself: the uid
+        origins: By node id, the name that its initial weights are drawn by, else the id itself: the uid
             of the node that introduced them, so that a child's unchanged layers start like its parent's.
     """
 

@@ -404,7 +404,7 @@ def infer_gather(a: OneAxis, inputs: Inputs, assumptions: list[Assumption]) -> t
     return (TensorType(index.shape, x.dtype),)
 
 
-def _as_tuple(value: Any) -> Any:
+def _as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 

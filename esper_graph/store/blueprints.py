@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _READ_AT_ONCE = 100
-_UNLIMITED = 10**9  # the embedded engine counts in 32 bits
+_MOST = 1_000_000  # the embedded engine makes room for as many rows as a sorted answer may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def summaries(
         "name": name,
         "archived": archived or status == "archived",
     }
-    most = _UNLIMITED if limit is None else max(limit, 0)
+    most = _MOST if limit is None else min(max(limit, 0), _MOST)
     rows = engine.read(query("blueprint/summaries"), {**filters, "limit": most + 1})
     if len(rows) <= most:
         return Answer(map(_summary, rows))

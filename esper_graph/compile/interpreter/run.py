@@ -102,6 +102,8 @@ def interpret(
     buffers: dict[str, dict[str, Tensor]] = {}
     results: dict[int, Tensor] = {}
     for place in graph.order:
+        if place in late:
+            continue
         node, outputs = graph.nodes[place], inference.outputs[place]
         types = graph.input_types(inference.outputs, place)
         assert outputs is not None
@@ -109,8 +111,6 @@ def interpret(
         arriving: list[Value | None] = [None] * len(types)
         for feed in graph.feeds[place]:
             arriving[feed.slot] = held[feed.source][feed.source_slot]
-        if place in late:
-            continue
         if node.op_type == "input":
             held[place] = _tapped(blueprint, place, (given[place],), taps) if training else (given[place],)
             continue
