@@ -6,9 +6,9 @@ import click
 
 from esper_graph.cli.context import limit_options, output_options, reason_option, registry
 from esper_graph.cli.files import read_blueprint, read_blueprints, refuse_invalid
-from esper_graph.cli.output import answer_table, cell, document, emit, note, table
+from esper_graph.cli.output import Columns, answer_table, cell, document, emit, note, table
 
-SUMMARY_COLUMNS = {
+SUMMARY_COLUMNS: Columns = {
     "id": lambda one: one.id,
     "name": lambda one: one.name,
     "ops": lambda one: one.op_count,
@@ -397,8 +397,9 @@ def ops(as_json: bool, quiet: bool) -> None:
         found,
         as_json=as_json,
         quiet=quiet,
-        ids=lambda: [one["op_type"] for one in found],
+        ids=lambda: list(OPS),
         people=lambda: table(
-            found, {key: lambda one, key=key: one[key] for key in ("op_type", "family", "inputs", "attributes")}
+            found,
+            {key: lambda one, key=key: one[key] for key in ("op_type", "family", "inputs", "attributes")},
         ),
     )

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from esper_graph.cli.context import registry
-from esper_graph.cli.output import answer_table, note, table
+from esper_graph.cli.output import Columns, answer_table, note, table
 from esper_graph.errors import LineageCycleError, LineageError
 
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
+    from esper_graph.property_graph.records import KernelRecord
     from esper_graph.registry import BlueprintRegistry
 
 TAG = "demo"
@@ -112,7 +113,7 @@ def _trace(store: "BlueprintRegistry") -> None:
 
     _title(f"The family of {ROOT}")
     click.echo(draw_tree(store.tree(ROOT)))
-    columns = {
+    columns: Columns = {
         "generation": lambda one: one.generation,
         "id": lambda one: one.id,
         "parents": lambda one: one.parents,
@@ -136,7 +137,7 @@ def _trace(store: "BlueprintRegistry") -> None:
 
 def _compile(store: "BlueprintRegistry", ids: Mapping[str, str]) -> None:
     _title("Compiling three kernels and comparing them with the reference interpreter")
-    records = []
+    records: list[KernelRecord] = []
     for name in KERNELS:
         kernel = store.compile(ids.get(name, name), reason=REASON)
         records.append(store.kernel(kernel.digest))

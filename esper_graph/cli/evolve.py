@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -91,9 +91,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
     with click.open_file(str(path), "rb") as file:
         found = read_json(file.read())
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+    edits = cast(list[object], found) if isinstance(found, list) else [found]
+    if not all(isinstance(edit, dict) for edit in edits):
         raise EvolutionError("a file of edits holds a list of objects", where=[str(path)])
-    return found
+    return cast(list[dict[str, Any]], edits)
 
 
 def _setting(text: str) -> dict[str, Any]:

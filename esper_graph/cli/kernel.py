@@ -1,12 +1,16 @@
 """`esper-graph kernel`: compile blueprints to TorchScript kernels."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
-from esper_graph.cli.output import answer_table, emit, note, table
+from esper_graph.cli.output import Columns, answer_table, emit, note, table
+
+
+if TYPE_CHECKING:
+    from esper_graph.property_graph.records import KernelRecord
 
 
 @click.group(no_args_is_help=True)
@@ -40,7 +44,7 @@ def compile_(
 ) -> None:
     """Compile blueprints, or find the kernels that the same request made before."""
     store = registry()
-    found = []
+    found: list[KernelRecord] = []
     for reference in references:
         made = store.compile(
             store.resolve(reference), mode=mode, seed=seed, validate=not no_validate, reason=reason
@@ -55,7 +59,7 @@ def compile_(
     )
 
 
-_COLUMNS = {
+_COLUMNS: Columns = {
     "digest": lambda one: one.digest[:16],
     "blueprint": lambda one: one.blueprint,
     "mode": lambda one: one.mode,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
-from esper_graph.cli.output import answer_table, completeness, document, emit, note
+from esper_graph.cli.output import Columns, answer_table, completeness, document, emit, note
 
 if TYPE_CHECKING:
     from esper_graph.property_graph.answer import Answer
     from esper_graph.property_graph.records import Relative
 
-_COLUMNS = {
+_COLUMNS: Columns = {
     "generation": lambda one: one.generation,
     "id": lambda one: one.id,
     "name": lambda one: one.name,

@@ -36,8 +36,9 @@ def plain(value: object) -> Any:
         return [plain(item) for item in cast(Iterable[object], value)]
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if hasattr(value, "model_fields"):
-        return {name: plain(getattr(value, name)) for name in type(value).model_fields}  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType, reportUnknownVariableType]
+    names: Iterable[str] | None = getattr(type(value), "model_fields", None)
+    if names is not None:
+        return {name: plain(getattr(value, name)) for name in names}
     return str(value)
 
 

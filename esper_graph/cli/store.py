@@ -1,5 +1,7 @@
 """`esper-graph store`: start, stop and examine the store."""
 
+from collections.abc import Mapping
+
 import click
 
 from esper_graph.cli.context import output_options, registry, state
@@ -99,7 +101,7 @@ def doctor(as_json: bool, quiet: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _print(facts: dict[str, object], *, as_json: bool, quiet: bool, first: str) -> None:
+def _print(facts: Mapping[str, object], *, as_json: bool, quiet: bool, first: str) -> None:
     if as_json:
         click.echo(document(facts))
     elif quiet:

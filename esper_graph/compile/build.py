@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 import time
 import warnings as python_warnings
 from collections.abc import Generator, Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     import torch
 
 _BIG = 512 * 1024 * 1024
+_ONE_AT_A_TIME = threading.Lock()
+"""torch's script compiler now and then fails when two threads use it."""
 
 
 def compile_blueprint(job: CompileJob) -> CompileResult:
@@ -43,7 +46,9 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
     facts = _facts(job, program)
     text = facts_text(facts)
     name = fresh_class_name()
-    data = rewrite(_archived(_scripted(job, program, name), job), name, text)
+    with _ONE_AT_A_TIME:
+        archive = _archived(_scripted(job, program, name), job)
+    data = rewrite(archive, name, text)
     parameters = sum(slot.parameter.size for slot in program.slots if slot.parameter.trainable)
     warnings = [f"the kernel has {len(data) // 2**20} MiB"] if len(data) > _BIG else []
     return CompileResult(

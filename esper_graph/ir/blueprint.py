@@ -1,9 +1,9 @@
 """A blueprint: the architecture of a neural network as an immutable graph of operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
@@ -44,15 +44,18 @@ def _moment(value: object) -> datetime:
 
 
 def _sorted_names(value: object) -> object:
-    if isinstance(value, list | tuple | set | frozenset) and all(isinstance(name, str) for name in value):  # pyright: ignore[reportUnknownVariableType]
-        return unique(value)  # pyright: ignore[reportUnknownArgumentType]
-    return value
+    if not isinstance(value, list | tuple | set | frozenset):
+        return value
+    names = cast(Collection[object], value)
+    if not all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return unique(cast(Collection[str], names))
 
 
 def _limits(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise ValueError("limits are a mapping from names to numbers")
-    limits: FrozenDict = freeze(value)
+    limits: FrozenDict = freeze(cast(object, value))
     for name, number in limits.items():
         if name not in LIMITS:
             raise ValueError(f"`{name}` is not a limit; the limits are {', '.join(LIMITS)}")

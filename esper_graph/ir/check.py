@@ -171,20 +171,14 @@ def _sharing(graph: Graph) -> Iterator[Problem]:
             )
 
 
-def _parameters(graph: Graph, place: int) -> object:
-    op, values = graph.ops[place], graph.values[place]
-    if op is None or values is None:
-        return None
-    return [(one.name, one.shape) for one in op.parameters(values)]
+def _parameters(graph: Graph, place: int) -> list[tuple[str, tuple[int, ...]]]:
+    settled = graph.settled[place]
+    return [(one.name, one.shape) for one in settled.parameters] if settled is not None else []
 
 
 def _shown_parameters(graph: Graph, place: int) -> str:
     found = _parameters(graph, place)
-    return (
-        ", ".join(f"{name} {list(shape)}" for name, shape in found)
-        if isinstance(found, list) and found
-        else "none"
-    )  # pyright: ignore[reportUnknownVariableType]
+    return ", ".join(f"{name} {list(shape)}" for name, shape in found) or "none"
 
 
 def _attention_edges(graph: Graph) -> Iterator[Problem]:

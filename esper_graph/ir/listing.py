@@ -8,12 +8,12 @@ derivations, which are not part of the structure, there is JSON.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from esper_graph.errors import BlueprintError
 from esper_graph.ir.graph import Feed, Graph
 from esper_graph.ir.specs import NodeSpec, thaw
-from esper_graph.ops.opdef import OpDef
+from esper_graph.ops.attributes import Attributes
 from esper_graph.ops.values import ValueType
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def reference(graph: Graph, feed: Feed) -> str:
     """Name a value: its node and, where the node gives several, the output port."""
     source = graph.nodes[feed.source].id
     op, values = graph.ops[feed.source], graph.values[feed.source]
-    names = op.output_names(values) if op is not None and values is not None else ()
+    names: Sequence[str] = op.output_names(values) if op is not None and values is not None else ()
     if len(names) < 2:
         return source
     name = f"{source}.{names[feed.source_slot]}"
@@ -74,16 +74,18 @@ def reference(graph: Graph, feed: Feed) -> str:
 
 
 def shown_attributes(graph: Graph, place: int) -> dict[str, Any]:
-    """Return the attributes of a node that differ from their defaults, in the order of the op's model."""
+    """Return the attributes of a node that say more than the defaults, in the order of the op's model."""
     given = graph.nodes[place].attributes
-    op, values = graph.ops[place], graph.values[place]
-    if op is None or values is None:
+    op = graph.ops[place]
+    if op is None or graph.values[place] is None:
         return dict(given)
-    shown: dict[str, Any] = {}
-    for name, field in op.attributes.model_fields.items():
-        # By text: 1 and True, 0.0 and -0.0 are equal numbers but different attributes.
-        if name in given and repr(getattr(values, name)) != repr(field.default):
-            shown[name] = given[name]
+    shown = {name: given[name] for name in op.attributes.model_fields if name in given}
+    for name in reversed([*shown]):
+        # Not compared with the default: a model may work out one attribute from another.
+        fewer = {other: value for other, value in shown.items() if other != name}
+        settled = settle(op, fewer)
+        if settled.values is not None and settled.text == graph.texts[place]:
+            shown = fewer
     return shown
 
 

@@ -42,7 +42,8 @@ def repairs(blueprint: "BlueprintIR") -> list[Repair]:
         if outputs[place] is not None or not inputs or not isinstance(inputs[0], TensorType):
             continue
         node = graph.nodes[place]
-        changes = _FITS[node.op_type](values, inputs[0]) if node.op_type in _FITS else {}
+        fit = _FITS.get(node.op_type)
+        changes: Mapping[str, Any] = {} if fit is None else fit(values, inputs[0])
         settled = settle(op, {**node.attributes, **changes})
         if changes and settled.values is not None:
             outputs[place] = _inferred(op, settled.values, inputs)

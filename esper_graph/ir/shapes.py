@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from esper_graph.errors import Problem
 from esper_graph.ir.graph import Graph
@@ -70,8 +71,9 @@ def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]
     for place in written:
         op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
         for attribute in op.expressions if op is not None and values is not None else ():
-            entries = getattr(values, attribute)
-            for entry in entries if isinstance(entries, tuple) else (entries,):
+            found: Any = getattr(values, attribute)
+            entries: tuple[Any, ...] = found if isinstance(found, tuple) else (found,)
+            for entry in entries:
                 for name in sorted(symbols(parse(entry)) - defined) if isinstance(entry, str) else ():
                     known = ", ".join(sorted(defined)) or "none"
                     problems.append(

@@ -304,7 +304,7 @@ class BlueprintRegistry:
             parent_id=parent.id,
             kind=kind,  # pyright: ignore[reportArgumentType]  -- checked by the value itself
             mutation_type=mutation_type if mutation_type != kind else None,
-            edits=[freeze(edit.to_dict()) for edit in outcome.edits],
+            edits=tuple([freeze(edit.to_dict()) for edit in outcome.edits]),
             reason=reason,
         )
         child = outcome.blueprint.changed(
@@ -313,8 +313,7 @@ class BlueprintRegistry:
             version=parent.version + 1,
             derivations=[derivation],
         )
-        limits = {name: int(value) for name, value in parent.limits.items()}
-        return self.register(child, actor=actor, reason=reason, **limits)
+        return self.register(child, actor=actor, reason=reason)
 
     def link(
         self,

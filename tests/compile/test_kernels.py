@@ -9,14 +9,19 @@ import torch
 from esper_graph.compile import (
     CompileJob,
     compile_blueprint,
+    register_lowering,
     validate_kernel,
 )
 from esper_graph.compile.interpreter import interpret
+from esper_graph.compile.interpreter.run import register_evaluator
 from esper_graph.compile.job import Mode
 from esper_graph.compile.validate import relative_error, tensors_of
 from esper_graph.errors import BlueprintError, LoweringError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
+from esper_graph.ops import register_op
+from esper_graph.ops.attributes import Attributes
+from esper_graph.ops.opdef import OpDef
 from tests.compile.cases import compiled, experts, single
 
 
@@ -411,3 +416,42 @@ def test_attention_is_torchs() -> None:
     wanted.load_state_dict({names[name]: value for name, value in module.state_dict().items()})
     x = torch.randn(2, 5, 8)
     assert torch.allclose(module(x), wanted(x, x, x)[0], atol=1e-6)
+
+
+def test_an_op_of_the_user_compiles_once_it_has_a_lowering() -> None:
+    class Cube(Attributes):
+        """No settings."""
+
+    register_op(
+        OpDef("cube_of_test", "Custom", Cube, ("input",), lambda a, inputs, assumptions: (inputs[0],))
+    )
+    blueprint = single("cube_of_test", {}, [-1, 3])
+    with pytest.raises(LoweringError, match="`op` cannot be compiled: the op has no lowering") as caught:
+        compile_blueprint(CompileJob(blueprint))
+    assert "register_lowering" in str(caught.value.hint)
+    register_lowering("cube_of_test", lambda site: (site.call("pow", site.tensor(), "3"),))
+    register_evaluator("cube_of_test", lambda call: (call.x() * call.x() * call.x(),))
+    module = compiled(blueprint)
+    assert validate_kernel(module, blueprint, mode="train").passed
+
+
+def test_a_lowering_that_torch_does_not_compile_is_said_with_its_line() -> None:
+    class Wrong(Attributes):
+        """No settings."""
+
+    register_op(
+        OpDef("wrong_of_test", "Custom", Wrong, ("input",), lambda a, inputs, assumptions: (inputs[0],))
+    )
+    register_lowering("wrong_of_test", lambda site: (site.call("no_such_op", site.tensor()),))
+    with pytest.raises(LoweringError, match="torch does not compile `wrong_of_test`") as caught:
+        compile_blueprint(CompileJob(single("wrong_of_test", {}, [-1, 3])))
+    assert "no_such_op" in str(caught.value)
+
+
+def test_a_kernel_that_computes_something_else_fails_validation() -> None:
+    blueprint = single("activation", {"type": "relu"}, [-1, 8])
+    other = compiled(single("activation", {"type": "silu"}, [-1, 8]))
+    report = validate_kernel(other, blueprint, mode="train")
+    assert not report.passed
+    assert report.share_passed == 0.0
+    assert report.to_dict()["worst_error"] > 0.01

@@ -1,0 +1,112 @@
+"""The schema: made once, whoever races; not touched where it is right; refused where it is not ours."""
+
+import multiprocessing
+from dataclasses import replace
+
+import pytest
+
+from esper_graph.config import Settings
+from esper_graph.errors import SchemaVersionError
+from esper_graph.property_graph.catalogue import NamedQuery
+from esper_graph.store import schema
+from esper_graph.store.engines import ConflictError, Engine, open_engine
+from tests.integration.statements import statement
+
+RULES = statement(
+    "SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes AS labels, properties",
+    returns="labels, properties",
+)
+INDEXES = statement(
+    "SHOW INDEXES YIELD labelsOrTypes, properties RETURN labelsOrTypes AS labels, properties",
+    returns="labels, properties",
+)
+FOREIGN = statement("CREATE (n:Customer {name: 'Ann'})", access="write")
+NEWER = statement(
+    "MERGE (v:SchemaVersion {name: 'esper_graph'}) SET v.version = 99 RETURN v.version AS version",
+    access="write",
+    returns="version",
+)
+UNIQUE = {
+    *(("Named", "id"), ("Blueprint", "id"), ("Blueprint", "fingerprint"), ("OpNode", "uid"), ("Tag", "name")),
+    *(("Category", "name"), ("Event", "id"), ("Event", "operation_id"), ("Metric", "key"), ("Device", "name")),
+    *(("Kernel", "digest"), ("CompileAttempt", "id"), ("ExternalParent", "id"), ("SchemaVersion", "name")),
+    *(("LineageLock", "name"), ("DERIVED_FROM", "key"), ("REDISCOVERED_FROM", "key")),
+}
+
+
+def _pairs(engine: Engine, query: NamedQuery) -> set[tuple[str, str]]:
+    found = [row for row in engine.read(query) if row["labels"]]
+    return {(row["labels"][0], row["properties"][0]) for row in found if len(row["properties"]) == 1}
+
+
+def test_every_key_has_its_constraint_and_every_lookup_its_index(engine: Engine) -> None:
+    schema.ensure(engine)
+    assert _pairs(engine, RULES) >= UNIQUE
+    looked_up = {("Blueprint", name) for name in ("content_digest", "name", "status", "registered_at")}
+    assert _pairs(engine, INDEXES) >= looked_up
+    assert schema.version(engine) == schema.VERSION
+    before = len(engine.read(RULES)), len(engine.read(INDEXES))
+    schema.ensure(engine)
+    assert (len(engine.read(RULES)), len(engine.read(INDEXES))) == before
+
+
+def test_a_right_schema_costs_one_read_and_no_write(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema.ensure(engine)
+    reads: list[str] = []
+    read = engine.read
+
+    def counted(query: NamedQuery, *arguments: object) -> object:
+        reads.append(query.name)
+        return read(query, *arguments)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(engine, "read", counted)
+    monkeypatch.setattr(engine, "write", None)
+    monkeypatch.setattr(engine, "schema", None)
+    schema.ensure(engine)
+    assert len(reads) == 1
+
+
+def test_a_newer_schema_is_refused_and_stays(engine: Engine) -> None:
+    schema.ensure(engine)
+    engine.write(lambda transaction: transaction.run(NEWER))
+    for adopt in (False, True):
+        with pytest.raises(SchemaVersionError, match="99"):
+            schema.ensure(engine, adopt=adopt)
+    assert schema.version(engine) == 99
+
+
+def test_foreign_data_is_refused_unless_adopted(engine: Engine) -> None:
+    engine.write(lambda transaction: transaction.run(FOREIGN))
+    with pytest.raises(SchemaVersionError, match="not esper_graph's") as caught:
+        schema.ensure(engine)
+    assert "Customer" in str(caught.value)
+    assert caught.value.hint is not None
+    assert "--adopt" in caught.value.hint
+    assert schema.version(engine) is None
+    schema.ensure(engine, adopt=True)
+    schema.ensure(engine)
+    assert schema.version(engine) == schema.VERSION
+
+
+def test_processes_that_race_all_get_the_schema(engine: Engine, engine_settings: Settings) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        found = pool.map(_ensure, [replace(engine_settings)] * 8, chunksize=1)
+    assert found == [schema.VERSION] * 8
+    count = statement("MATCH (v:SchemaVersion) RETURN count(v) AS n", returns="n")
+    assert engine.read(count) == [{"n": 1}]
+
+
+def _ensure(settings: Settings) -> int | None:
+    with open_engine(settings) as engine:
+        schema.ensure(engine)
+        return schema.version(engine)
+
+
+def test_no_blueprint_can_take_the_id_of_an_alias(engine: Engine) -> None:
+    schema.ensure(engine)
+    alias = statement("CREATE (:Alias:Named {id: 'x'})", access="write")
+    blueprint = statement("CREATE (:Blueprint:Named {id: 'x', fingerprint: 'f'})", access="write")
+    engine.write(lambda transaction: transaction.run(alias))
+    with pytest.raises(ConflictError):
+        engine.write(lambda transaction: transaction.run(blueprint))
