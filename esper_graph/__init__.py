@@ -1,1 +1,59 @@
-"""Git for neural-network architectures, on Neo4j."""
+"""Git for neural-network architectures, on Neo4j.
+
+    from esper_graph import BlueprintRegistry, BlueprintIR, NodeSpec, EdgeSpec
+
+Names load what they need when they are first used: importing this package imports neither torch nor neo4j.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from esper_graph.errors import EsperGraphError
+    from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
+    from esper_graph.ir.build import Builder, attention, residual
+    from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec
+    from esper_graph.ops import OPS, register_op
+    from esper_graph.property_graph.answer import Answer
+    from esper_graph.registry import BlueprintRegistry
+
+_WHERE = {
+    "errors": ("EsperGraphError",),
+    "ir.blueprint": ("BlueprintIR", "BlueprintMetadata"),
+    "ir.build": ("Builder", "attention", "residual"),
+    "ir.specs": ("Derivation", "EdgeSpec", "NodeSpec"),
+    "ops": ("OPS", "register_op"),
+    "property_graph.answer": ("Answer",),
+    "registry": ("BlueprintRegistry",),
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = [
+    "OPS",
+    "Answer",
+    "BlueprintIR",
+    "BlueprintMetadata",
+    "BlueprintRegistry",
+    "Builder",
+    "Derivation",
+    "EdgeSpec",
+    "EsperGraphError",
+    "NodeSpec",
+    "attention",
+    "register_op",
+    "residual",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("esper-graph")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

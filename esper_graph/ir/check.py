@@ -197,6 +197,30 @@ def _attention_edges(graph: Graph) -> Iterator[Problem]:
                 )
 
 
+def _gradients_in_results(graph: Graph) -> Iterator[Problem]:
+    """A gradient exists only after the results: nothing that depends on one can be among them."""
+    if graph.order is None:
+        return
+    origin: dict[int, int] = {}
+    for place in graph.order:
+        source = next((origin[feed.source] for feed in graph.feeds[place] if feed.source in origin), None)
+        if graph.nodes[place].op_type == "gradient_norm":
+            source = place
+        if source is None:
+            continue
+        origin[place] = source
+        node, measured = graph.nodes[place], graph.nodes[source]
+        if node.op_type == "output":
+            yield Problem(
+                "dangling_edge",
+                f"the output `{node.id}` depends on `{measured.id}` (gradient_norm), "
+                "which is known only after the results",
+                f"node `{node.id}`",
+                "feed it to `telemetry` instead",
+                {"node": node.id, "source": measured.id},
+            )
+
+
 def _narrowed(graph: Graph, rules: Validation) -> Iterator[Problem]:
     if rules.allowed_op_types is None:
         return
@@ -211,4 +235,10 @@ def _narrowed(graph: Graph, rules: Validation) -> Iterator[Problem]:
             )
 
 
-_STRUCTURE: tuple[Callable[[Graph], Iterator[Problem]], ...] = (_cycle, _boundary, _sharing, _attention_edges)
+_STRUCTURE: tuple[Callable[[Graph], Iterator[Problem]], ...] = (
+    _cycle,
+    _boundary,
+    _sharing,
+    _attention_edges,
+    _gradients_in_results,
+)

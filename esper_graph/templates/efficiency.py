@@ -60,7 +60,7 @@ def create_mobilenet_block(
     if skip and kernel_size % 2 == 0:
         arguments.refuse(
             "kernel_size",
-            f"kernel_size={kernel_size} is even: the result is larger than the image, and the skip does not fit",
+            f"kernel_size={kernel_size} is even: the result outgrows the image, and no skip fits",
             f"set `kernel_size` to {kernel_size + 1}",
             value=kernel_size,
         )
