@@ -156,7 +156,7 @@ class Value(BaseModel):
 
     def __init__(self, **fields: Any) -> None:
         try:
-            super().__init__(**fields)
+            self.__pydantic_validator__.validate_python(fields, self_instance=self)
         except ValidationError as error:
             raise FormatError(*format_problems(error, type(self).__name__)) from None
 

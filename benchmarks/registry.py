@@ -1,0 +1,72 @@
+"""Registering and reading ten-node blueprints, end to end, on both engines in turn."""
+
+import statistics
+import time
+from itertools import count
+from typing import Any
+
+from engines import engines
+from run import interleaved
+from samples import ten_nodes
+
+from esper_graph.registry import BlueprintRegistry
+
+SINGLE, BATCH, READS = 200, 1000, 200
+
+
+def _distinct(numbers: "count[int]", amount: int) -> list[Any]:
+    """Blueprints whose structures were never registered before."""
+    made = []
+    for _ in range(amount):
+        number = next(numbers)
+        base = ten_nodes(number)
+        nodes = list(base.nodes)
+        width = 1 + number // 4096
+        nodes[1] = nodes[1].replace(attributes={**nodes[1].attributes, "eps": 1e-5 * width})
+        made.append(base.replace(nodes=nodes))
+    return made
+
+
+def measure() -> dict[str, Any]:
+    """See the module."""
+    with engines() as found:
+        registries = {name: BlueprintRegistry(settings=settings) for name, settings in found.items()}
+        numbers = {name: count() for name in registries}
+        for name, registry in registries.items():  # warm-up of the server's compiler
+            for blueprint in _distinct(numbers[name], 300):
+                registry.register(blueprint)
+
+        def single(name: str) -> float:
+            blueprints = [one.to_dict() for one in _distinct(numbers[name], SINGLE)]
+            parse = type(ten_nodes(0)).from_dict
+            started = time.perf_counter()
+            for data in blueprints:
+                registries[name].register(parse(data))
+            return SINGLE / (time.perf_counter() - started)
+
+        def batch(name: str) -> float:
+            blueprints = [one.to_dict() for one in _distinct(numbers[name], BATCH)]
+            parse = type(ten_nodes(0)).from_dict
+            started = time.perf_counter()
+            registries[name].register_all(parse(data) for data in blueprints)
+            return BATCH / (time.perf_counter() - started)
+
+        def read(name: str) -> float:
+            times = []
+            for number in range(READS):
+                started = time.perf_counter()
+                assert registries[name].get(f"cell_{number}") is not None
+                times.append((time.perf_counter() - started) * 1000)
+            return statistics.median(times)
+
+        contenders = {}
+        for name in registries:
+            contenders[f"{name}: register one (blueprints/s)"] = lambda name=name: single(name)
+            contenders[f"{name}: register_all (blueprints/s)"] = lambda name=name: batch(name)
+            contenders[f"{name}: get, median (ms)"] = lambda name=name: read(name)
+        results = interleaved(contenders, rounds=5)
+        for registry in registries.values():
+            registry.close()
+        return results
+
+

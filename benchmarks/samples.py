@@ -1,0 +1,34 @@
+"""Blueprints to measure with: ten nodes each, all different."""
+
+from random import Random
+
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.specs import EdgeSpec, NodeSpec
+
+WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)
+
+
+def ten_nodes(number: int, prefix: str = "cell") -> BlueprintIR:
+    """A network of ten nodes with a skip; `number` decides widths and kinds."""
+    random = Random(number)
+    hidden, inner = 1 + number % 4096, random.choice(WIDTHS)
+    kind = random.choice(("relu", "gelu", "silu", "tanh"))
+    nodes = [
+        NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 64]}),
+        NodeSpec(id="norm", op_type="normalization", attributes={"type": "layer_norm", "normalized_shape": [64]}),
+        NodeSpec(id="fc1", op_type="linear", attributes={"in_features": 64, "out_features": hidden}),
+        NodeSpec(id="act1", op_type="activation", attributes={"type": kind}),
+        NodeSpec(id="fc2", op_type="linear", attributes={"in_features": hidden, "out_features": inner}),
+        NodeSpec(id="act2", op_type="activation", attributes={"type": "relu"}),
+        NodeSpec(id="drop", op_type="dropout", attributes={"p": 0.1}),
+        NodeSpec(id="fc3", op_type="linear", attributes={"in_features": inner, "out_features": 64}),
+        NodeSpec(id="sum", op_type="add"),
+        NodeSpec(id="output", op_type="output"),
+    ]
+    names = [node.id for node in nodes]
+    edges = [
+        EdgeSpec(id=f"e{place}", source=one, target=other)
+        for place, (one, other) in enumerate(zip(names, names[1:], strict=False))
+    ]
+    edges.append(EdgeSpec(id="skip", source="input", target="sum", connection_type="residual"))
+    return BlueprintIR(id=f"{prefix}_{number}", name=f"{prefix} {number}", nodes=nodes, edges=edges, tags=["bench"])

@@ -1,0 +1,5 @@
+"""`python -m esper_graph`: the command line."""
+
+from esper_graph.cli import main
+
+main()
