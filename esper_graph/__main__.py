@@ -1,5 +1,6 @@
-"""`python -m esper_graph`: the command line."""
+"""`python -m esper_graph` is `esper-graph`."""
 
 from esper_graph.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from sys import stdout
 
-from esper_graph.ir.blueprint import BlueprintIR
-from esper_graph.ir.build import Builder, Wire, residual
+from esper_graph import BlueprintIR, Builder, residual
+from esper_graph.ir.build import Wire
 
 HERE = Path(__file__).parent
 WRITTEN = datetime(2026, 11, 24, tzinfo=UTC)

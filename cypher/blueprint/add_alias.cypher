@@ -6,9 +6,9 @@
 // try :param id => 'simple_mlp'
 // try :param alias => 'mlp'
 MATCH (b:Blueprint {id: $id})
-OPTIONAL MATCH (a:Named {id: $alias})
-FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END | CREATE (:Alias:Named {id: $alias})-[:NAMES]->(b))
+OPTIONAL MATCH (a:Named {handle: $alias})
+FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END | CREATE (:Alias:Named {id: $alias, handle: $alias})-[:NAMES]->(b))
 WITH b
-MATCH (a:Named {id: $alias})
+MATCH (a:Named {handle: $alias})
 OPTIONAL MATCH (a)-[:NAMES]->(t:Blueprint)
 RETURN b.id AS id, coalesce(t.id, a.id) AS names;

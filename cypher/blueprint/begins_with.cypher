@@ -5,7 +5,7 @@
 // access read
 // try :param text => 'simple'
 // try :param limit => 10
-MATCH (n:Named) WHERE n.id STARTS WITH $text
+MATCH (n:Named) WHERE n.handle STARTS WITH $text
 OPTIONAL MATCH (n)-[:NAMES]->(t:Blueprint)
 RETURN n.id AS name, coalesce(t.id, n.id) AS id
 ORDER BY name LIMIT $limit;

@@ -4,6 +4,6 @@
 // access read
 // try :param names => ['simple_mlp']
 UNWIND $names AS name
-MATCH (n:Named {id: name})
+MATCH (n:Named {handle: name})
 OPTIONAL MATCH (n)-[:NAMES]->(t:Blueprint)
 RETURN name, coalesce(t.id, n.id) AS id;

@@ -4,7 +4,7 @@
 // access read
 // try :param names => ['simple_mlp']
 UNWIND $names AS name
-MATCH (n:Named {id: name})
+MATCH (n:Named {handle: name})
 OPTIONAL MATCH (n)-[:NAMES]->(t:Blueprint)
 WITH name, coalesce(t, n) AS b
 RETURN name, b.id AS id, b.version AS version, b.generation AS generation, b.limits AS limits;

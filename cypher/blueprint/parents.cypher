@@ -6,7 +6,7 @@
 // try :param names => ['simple_mlp']
 // try :param fingerprints => []
 UNWIND $names AS name
-MATCH (n:Named {id: name})
+MATCH (n:Named {handle: name})
 OPTIONAL MATCH (n)-[:NAMES]->(t:Blueprint)
 WITH name, coalesce(t, n) AS b
 RETURN name, null AS fingerprint, b.id AS id, coalesce(b.generation, 0) AS generation,

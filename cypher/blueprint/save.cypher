@@ -22,9 +22,9 @@
 // try :param detail => '{}'
 UNWIND $rows AS row
 OPTIONAL MATCH (known:Blueprint {fingerprint: row.fingerprint})
-OPTIONAL MATCH (holder:Named {id: row.id})
+OPTIONAL MATCH (holder:Named {handle: row.id})
 FOREACH (_ IN CASE WHEN known IS NULL AND holder IS NULL THEN [1] ELSE [] END |
-  CREATE (new:Blueprint:Named {fingerprint: row.fingerprint, created_at: datetime(row.created_at),
+  CREATE (new:Blueprint:Named {fingerprint: row.fingerprint, handle: row.id, created_at: datetime(row.created_at),
                                registered_at: datetime()})
   SET new += row.properties)
 WITH row
@@ -85,10 +85,10 @@ CALL (row, b) {
 CALL (row, b) {
   UNWIND row.names AS name
   WITH b, name WHERE name <> b.id
-  OPTIONAL MATCH (a:Named {id: name})
-  FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END | CREATE (:Alias:Named {id: name})-[:NAMES]->(b))
+  OPTIONAL MATCH (a:Named {handle: name})
+  FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END | CREATE (:Alias:Named {id: name, handle: name})-[:NAMES]->(b))
   WITH b, name
-  MATCH (a:Named {id: name})
+  MATCH (a:Named {handle: name})
   WHERE NOT EXISTS { (a)-[:NAMES]->(b) }
   RETURN collect(name) AS taken
 }

@@ -54,6 +54,7 @@ STEPS: tuple[Step, ...] = (
     Step("demo_narrow", ("demo_no_dropout",), "pruning", [_set("ff1", "out_features", 1024)]),
     Step("demo_wide_silu", ("demo_wide_gelu",), "activation_swap", [_set("activation", "type", "silu")]),
 )
+_MAX_DEPTH = 200  # whole networks are deeper than the manifest allows without being asked
 KERNELS = ("expert_network", "mobilenet_block", "demo_wide_gelu")
 
 
@@ -77,7 +78,9 @@ def demo(remove: bool) -> None:
 
 def _register(store: "BlueprintRegistry") -> dict[str, str]:
     _title("Registering the ten templates and the example files")
-    found = {name: store.register_one(one, reason=REASON) for name, one in _blueprints()}
+    found = {
+        name: store.register_one(one, reason=REASON, max_depth=_MAX_DEPTH) for name, one in _blueprints()
+    }
     table(
         [(name, store[one.id], one.created) for name, one in found.items()],
         {
@@ -183,6 +186,8 @@ def _what_next(store: "BlueprintRegistry") -> None:
 
 def _remove(store: "BlueprintRegistry") -> None:
     """Purge what the demo registered, descendants first; what others built upon stays."""
+    from esper_graph.errors import KernelError
+
     waiting = {one.id: one.generation for one in store.list(tags=[TAG], archived=True)}
     removed = kept = 0
     for one in sorted(waiting, key=lambda one: -waiting[one]):
@@ -190,12 +195,19 @@ def _remove(store: "BlueprintRegistry") -> None:
         if first is None or first.reason != REASON:
             store.untag(one, TAG, reason=REASON)
             continue
+        digests = {kernel.digest for kernel in store.kernels(one)}
         try:
             store.purge(one, reason=REASON)
             removed += 1
         except LineageError as error:
             note(f"kept `{one}`: {error.message}")
             kept += 1
+            continue
+        for digest in digests:
+            try:
+                store.remove_kernel_bytes(digest)
+            except KernelError as error:
+                note(f"kept the bytes of kernel `{digest[:16]}`: {error.message}")
     note(f"removed {removed} blueprints{f', kept {kept}' if kept else ''}")
 
 

@@ -5,26 +5,31 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from esper_graph.errors import BlueprintError, FormatError, Problem
+from esper_graph.errors import BlueprintError, EsperGraphError, Problem
 
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
+
+
+class UnreadableFileError(EsperGraphError):
+    """A file that the command line names cannot be read."""
+
+    exit_code = 2
 
 
 def read_blueprint(path: Path) -> "BlueprintIR":
     """Read one blueprint; `-` is standard input.
 
     Raises:
-        FormatError: It cannot be read; the file is named.
+        UnreadableFileError: There is no such file, or it is closed to this user.
+        FormatError: It holds no blueprint; the file is named.
     """
     from esper_graph.ir.blueprint import BlueprintIR
 
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise FormatError(
-            Problem("format", f"`{path}` cannot be read: {error.strerror}", hint="check the path")
-        ) from None
+        raise UnreadableFileError(f"`{path}` cannot be read: {error.strerror}", hint="check the path") from None
     try:
         return BlueprintIR.from_json(data)
     except BlueprintError as error:
@@ -37,7 +42,7 @@ def read_blueprints(paths: Iterable[Path]) -> list["BlueprintIR"]:
     for path in paths:
         files += sorted(path.glob("*.json")) if path.is_dir() else [path]
     if not files:
-        raise FormatError(Problem("format", "there are no `*.json` files", hint="name files or a directory"))
+        raise UnreadableFileError("there are no `*.json` files", hint="name files, or another directory")
     return [read_blueprint(path) for path in files]
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from io import StringIO
 from typing import Any, TypeVar, cast
 
 import click
@@ -92,8 +93,13 @@ def table(rows: Iterable[T], columns: Columns) -> None:
         drawn.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
     for row in rows:
         drawn.add_row(*[cell(make(row)) for make in columns.values()])
-    terminal = sys.stdout.isatty()
-    Console(file=sys.stdout, width=None if terminal else 10_000, highlight=False, markup=False).print(drawn)
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, highlight=False, markup=False).print(drawn)
+        return
+    drawing = StringIO()
+    Console(file=drawing, width=10_000, highlight=False, markup=False, no_color=True).print(drawn)
+    for line in drawing.getvalue().splitlines():
+        click.echo(line.rstrip())
 
 
 _NUMBERS = frozenset(

@@ -14,6 +14,7 @@ from esper_graph.errors import BlueprintError
 from esper_graph.ir.graph import Feed, Graph
 from esper_graph.ir.specs import NodeSpec, thaw
 from esper_graph.ops.attributes import Attributes
+from esper_graph.ops.opdef import settle
 from esper_graph.ops.values import ValueType
 
 if TYPE_CHECKING:
@@ -69,17 +70,21 @@ def reference(graph: Graph, feed: Feed) -> str:
     names: Sequence[str] = op.output_names(values) if op is not None and values is not None else ()
     if len(names) < 2:
         return source
-    name = f"{source}.{names[feed.source_slot]}"
-    return name if name not in graph.position else f"{source}:{names[feed.source_slot]}"
+    port = names[feed.source_slot]
+    steps = f"{source}.{port}".split(".")
+    longer = [".".join(steps[:count]) for count in range(source.count(".") + 2, len(steps) + 1)]
+    # Ids may contain dots: the longest one that exists is read as the node.
+    return f"{source}:{port}" if any(name in graph.position for name in longer) else f"{source}.{port}"
 
 
 def shown_attributes(graph: Graph, place: int) -> dict[str, Any]:
     """Return the attributes of a node that say more than the defaults, in the order of the op's model."""
     given = graph.nodes[place].attributes
-    op = graph.ops[place]
-    if op is None or graph.values[place] is None:
+    op, values = graph.ops[place], graph.values[place]
+    if op is None or values is None:
         return dict(given)
-    shown = {name: given[name] for name in op.attributes.model_fields if name in given}
+    model = cast("type[Attributes]", type(values))
+    shown = {name: given[name] for name in model.model_fields if name in given}
     for name in reversed([*shown]):
         # Not compared with the default: a model may work out one attribute from another.
         fewer = {other: value for other, value in shown.items() if other != name}
@@ -121,8 +126,8 @@ def _header(blueprint: "BlueprintIR") -> str:
 def _facts(blueprint: "BlueprintIR") -> str:
     size = f"{len(blueprint.nodes)} nodes, {len(blueprint.edges)} edges"
     if blueprint.problems:
-        others = f" (and {len(blueprint.problems) - 1} more)" if len(blueprint.problems) > 1 else ""
-        return f"{size}  not valid: {blueprint.problems[0]}{others}"
+        first, *others = blueprint.problems
+        return f"{size}  not valid: {first}{f' (and {len(others)} more)' if others else ''}"
     try:
         fingerprint = blueprint.fingerprint[:_FINGERPRINT_SHOWN]
     except BlueprintError as error:

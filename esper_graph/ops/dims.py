@@ -5,7 +5,7 @@ A `Dim` is an `int`, or an `Expression`: a polynomial with integer coefficients 
 two that are built differently but agree through the rules below compare equal with `==`:
 
 - whole multiples leave a quotient:  `(4*h + 3)//2  ->  2*h + 1 + 1//2  ->  2*h + 1`
-- common factors cancel:             `(2*h + 5)//4  ->  (h + 2)//2`
+- common factors cancel:             `(2*h + 5)//4  ->  (h + 2)//2  ->  h//2 + 1`
 - nested quotients merge:            `((h + 1)//2 + 3)//4  ->  (h + 7)//8`
 
 Write sizes with ordinary arithmetic; plain integers stay plain integers.
@@ -104,7 +104,9 @@ class Expression:
         for monomial, coefficient in self.terms:
             sign = "-" if coefficient < 0 else "+"
             text += f" {sign} " if text else ("-" if coefficient < 0 else "")
-            text += _monomial_text(monomial, abs(coefficient))
+            term = _monomial_text(monomial, abs(coefficient))
+            # `-n//2` would be read as the floor of -n.
+            text += f"({term})" if text == "-" and coefficient == -1 and "//" in term else term
         return text
 
     def __repr__(self) -> str:

@@ -18,8 +18,8 @@ _AXES: Mapping[str, int] = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear
 """Resampled axes of the modes that have a fixed number of them."""
 
 
-def _as_tuple(value: Any) -> Any:
-    return (value,) if type(value) is not tuple and value is not None else value
+def _as_tuple(value: object) -> object:
+    return (value,) if type(value) in (int, float, str) else value
 
 
 class Interpolate(Attributes):

@@ -7,6 +7,7 @@ turns it into a `Problem` that names the node.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from re import findall
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -310,10 +311,11 @@ def _problem(op: OpDef, attributes: Mapping[str, object], detail: Any) -> Attrib
     message = message[:1].lower() + message[1:]
     if not name:
         return AttributeProblem("", f"the attributes of `{op.op_type}` do not fit: {message}", None, facts)
-    facts["value"] = attributes.get(name)
-    return AttributeProblem(
-        name, f"`{name}` of `{op.op_type}` is {_shown(attributes.get(name))}: {message}", None, facts
-    )
+    value = facts["value"] = attributes.get(name)
+    hint = None
+    if detail["type"] == "literal_error":
+        hint = suggestion(close_names(str(value), findall("'([^']*)'", detail["ctx"]["expected"])))
+    return AttributeProblem(name, f"`{name}` of `{op.op_type}` is {_shown(value)}: {message}", hint, facts)
 
 
 def _shown(value: object) -> str:

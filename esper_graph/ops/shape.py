@@ -404,8 +404,8 @@ def infer_gather(a: OneAxis, inputs: Inputs, assumptions: list[Assumption]) -> t
     return (TensorType(index.shape, x.dtype),)
 
 
-def _as_tuple(value: Any) -> Any:
-    return value if type(value) is tuple else (value,)
+def _as_tuple(value: object) -> object:
+    return (value,) if type(value) is int else value
 
 
 class Roll(Attributes):

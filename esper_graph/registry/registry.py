@@ -745,6 +745,20 @@ class BlueprintRegistry:
             lambda action: self._operation(action, None, None),
         )
 
+    def remove_kernel_bytes(self, digest: str) -> None:
+        """Remove the bytes of a kernel that is no longer recorded, such as one of a purged blueprint.
+
+        Raises:
+            KernelError: It is still recorded, or its bytes cannot be removed.
+        """
+        from esper_graph.store import kernels
+
+        if kernels.kernel(self.engine, digest) is not None:
+            raise KernelError(
+                f"kernel `{digest}` is recorded, so its bytes stay", hint="purge its blueprint first"
+            )
+        self._kernel_files().remove(digest)
+
     def kernels(self, blueprint_id: str) -> Answer[KernelRecord]:
         """List the kernels of a blueprint, newest first."""
         from esper_graph.store import kernels

@@ -14,7 +14,7 @@ Derivation = tuple[str, str]  # child, parent
 
 _BLUEPRINTS = statement(
     "UNWIND $rows AS row "
-    "CREATE (:Blueprint:Named {id: row.id, fingerprint: 'f1:' + row.id, name: row.name, "
+    "CREATE (:Blueprint:Named {id: row.id, handle: row.id, fingerprint: 'f1:' + row.id, name: row.name, "
     "generation: row.generation, op_count: 0, edge_count: 0, content_digest: 'none'})",
     access="write",
     parameters={"rows": "LIST<MAP>"},

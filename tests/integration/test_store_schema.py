@@ -1,16 +1,18 @@
 """The schema: made once, whoever races; not touched where it is right; refused where it is not ours."""
 
 import multiprocessing
+import threading
 from dataclasses import replace
 
 import pytest
 
 from esper_graph.config import Settings
-from esper_graph.errors import SchemaVersionError
+from esper_graph.errors import IdTakenError, SchemaVersionError
 from esper_graph.property_graph.catalogue import NamedQuery
-from esper_graph.store import schema
+from esper_graph.store import changes, schema
 from esper_graph.store.engines import ConflictError, Engine, open_engine
 from tests.integration.statements import statement
+from tests.integration.stored import operation, perceptron, save
 
 RULES = statement(
     "SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes AS labels, properties",
@@ -27,7 +29,7 @@ NEWER = statement(
     returns="version",
 )
 UNIQUE = {
-    *(("Named", "id"), ("Blueprint", "id"), ("Blueprint", "fingerprint"), ("OpNode", "uid"), ("Tag", "name")),
+    *(("Named", "handle"), ("Blueprint", "id"), ("Blueprint", "fingerprint"), ("OpNode", "uid"), ("Tag", "name")),
     *(("Category", "name"), ("Event", "id"), ("Event", "operation_id"), ("Metric", "key"), ("Device", "name")),
     *(("Kernel", "digest"), ("CompileAttempt", "id"), ("ExternalParent", "id"), ("SchemaVersion", "name")),
     *(("LineageLock", "name"), ("DERIVED_FROM", "key"), ("REDISCOVERED_FROM", "key")),
@@ -103,10 +105,46 @@ def _ensure(settings: Settings) -> int | None:
         return schema.version(engine)
 
 
-def test_no_blueprint_can_take_the_id_of_an_alias(engine: Engine) -> None:
+@pytest.mark.parametrize("first", ["Alias", "Blueprint"])
+def test_ids_and_aliases_are_one_namespace(engine: Engine, first: str) -> None:
     schema.ensure(engine)
-    alias = statement("CREATE (:Alias:Named {id: 'x'})", access="write")
-    blueprint = statement("CREATE (:Blueprint:Named {id: 'x', fingerprint: 'f'})", access="write")
-    engine.write(lambda transaction: transaction.run(alias))
+    alias = statement("CREATE (:Alias:Named {id: 'x', handle: 'x'})", access="write")
+    blueprint = statement(
+        "CREATE (:Blueprint:Named {id: 'x', handle: 'x', fingerprint: 'f'})", access="write"
+    )
+    taken, taking = (alias, blueprint) if first == "Alias" else (blueprint, alias)
+    engine.write(lambda transaction: transaction.run(taken))
     with pytest.raises(ConflictError):
-        engine.write(lambda transaction: transaction.run(blueprint))
+        engine.write(lambda transaction: transaction.run(taking))
+
+
+def test_threads_that_race_for_one_id_never_share_it(engine: Engine) -> None:
+    """Half of them want it as an id, half as an alias: one structure gets it, all others are told."""
+    schema.ensure(engine)
+    save(engine, perceptron(2))
+    outcomes: list[str] = []
+    errors: list[BaseException] = []
+    gate = threading.Barrier(8)
+
+    def take(number: int) -> None:
+        try:
+            gate.wait()
+            if number % 2:
+                save(engine, perceptron(3 + number, "wanted"))
+            else:
+                changes.add_alias(engine, "mlp_2", operation("blueprint.add_alias"), alias="wanted")
+            outcomes.append("alias" if number % 2 == 0 else f"mlp {3 + number}")
+        except IdTakenError:
+            pass
+        except BaseException as error:  # noqa: BLE001, what a thread raises would be lost
+            errors.append(error)
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(set(outcomes)) == 1
+    holders = statement("MATCH (n:Named {id: 'wanted'}) RETURN count(n) AS n", returns="n")
+    assert engine.read(holders) == [{"n": 1}]

@@ -175,7 +175,8 @@ def test_a_builder_can_be_copied_and_shown_in_a_notebook() -> None:
 @pytest.mark.parametrize("op_type", sorted(OPS))
 def test_keywords_of_an_op_mean_one_thing_only(op_type: str) -> None:
     op = OPS[op_type]
-    attributes = set(op.attributes.model_fields)
+    forms = getattr(op.attributes, "forms", {}).values()
+    attributes = {name for model in (op.attributes, *forms) for name in model.model_fields}
     ports = {*op.fixed, *([op.variadic] if op.variadic else [])}
     assert not attributes & RESERVED
     assert not ports & RESERVED
