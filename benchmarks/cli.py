@@ -1,4 +1,4 @@
-"""The command line as whole processes: help, a warm read, the demo on a cold engine; memory of the idle engine."""
+"""The command line as whole processes: help, a warm read, the demo on a cold engine, the idle engine."""
 
 import os
 import resource

@@ -1,9 +1,9 @@
-"""Lineage on both engines: a chain of 2,008 blueprints and a ladder of 40 diamonds, compared with networkx."""
+"""Lineage on both engines: a chain of 2,008 blueprints and a ladder of 40 diamonds, against nx."""
 
 import time
 from typing import Any
 
-import networkx
+import networkx as nx
 from engines import engines
 from run import interleaved
 from samples import ten_nodes
@@ -15,14 +15,16 @@ CHAIN, RUNGS = 2008, 40
 
 def _chain() -> list[Any]:
     return [
-        ten_nodes(number, "chain").changed(parent_id=f"chain_{number - 1}") if number else ten_nodes(0, "chain")
+        ten_nodes(number, "chain").changed(parent_id=f"chain_{number - 1}")
+        if number
+        else ten_nodes(0, "chain")
         for number in range(CHAIN)
     ]
 
 
-def _ladder() -> tuple[list[Any], networkx.DiGraph]:
+def _ladder() -> tuple[list[Any], nx.DiGraph]:
     """Each rung is a diamond: one blueprint, two children, and a child of both: 2^40 paths in all."""
-    made, graph = [], networkx.DiGraph()
+    made, graph = [], nx.DiGraph()
     numbers = iter(range(2100, 2100 + 3 * RUNGS + 1))
     top = ten_nodes(next(numbers), "ladder")
     made.append(top)
@@ -50,7 +52,7 @@ def measure() -> dict[str, Any]:
             ids = registry.ancestor_ids(last)
             assert set(ids) == {f"chain_{number}" for number in range(CHAIN - 1)}
             assert ids.complete
-            assert set(registry.ancestor_ids(bottom)) == networkx.descendants(graph, bottom)
+            assert set(registry.ancestor_ids(bottom)) == nx.descendants(graph, bottom)
 
         def timed(work: Any) -> float:
             started = time.perf_counter()
@@ -63,7 +65,9 @@ def measure() -> dict[str, Any]:
                 f"{name}: chain of {CHAIN}, ids of all ancestors (ms)": lambda r=registry: timed(
                     lambda: r.ancestor_ids(last)
                 ),
-                f"{name}: chain of {CHAIN}, get_lineage (ms)": lambda r=registry: timed(lambda: r.get_lineage(last)),
+                f"{name}: chain of {CHAIN}, get_lineage (ms)": lambda r=registry: timed(
+                    lambda: r.get_lineage(last)
+                ),
                 f"{name}: ladder of {RUNGS} diamonds, ancestors (ms)": lambda r=registry: timed(
                     lambda: r.ancestors(bottom)
                 ),

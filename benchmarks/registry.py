@@ -68,5 +68,3 @@ def measure() -> dict[str, Any]:
         for registry in registries.values():
             registry.close()
         return results
-
-

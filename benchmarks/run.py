@@ -87,7 +87,10 @@ def main() -> None:
         path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"{subject}")
         for name, figures in found.items():
-            shown = "  ".join(f"{key} {value:,.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items())
+            shown = "  ".join(
+                f"{key} {value:,.4g}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in figures.items()
+            )
             print(f"  {name:<48}{shown}")
 
 

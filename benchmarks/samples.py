@@ -1,5 +1,6 @@
 """Blueprints to measure with: ten nodes each, all different."""
 
+from itertools import pairwise
 from random import Random
 
 from esper_graph.ir.blueprint import BlueprintIR
@@ -15,7 +16,9 @@ def ten_nodes(number: int, prefix: str = "cell") -> BlueprintIR:
     kind = random.choice(("relu", "gelu", "silu", "tanh"))
     nodes = [
         NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 64]}),
-        NodeSpec(id="norm", op_type="normalization", attributes={"type": "layer_norm", "normalized_shape": [64]}),
+        NodeSpec(
+            id="norm", op_type="normalization", attributes={"type": "layer_norm", "normalized_shape": [64]}
+        ),
         NodeSpec(id="fc1", op_type="linear", attributes={"in_features": 64, "out_features": hidden}),
         NodeSpec(id="act1", op_type="activation", attributes={"type": kind}),
         NodeSpec(id="fc2", op_type="linear", attributes={"in_features": hidden, "out_features": inner}),
@@ -28,7 +31,9 @@ def ten_nodes(number: int, prefix: str = "cell") -> BlueprintIR:
     names = [node.id for node in nodes]
     edges = [
         EdgeSpec(id=f"e{place}", source=one, target=other)
-        for place, (one, other) in enumerate(zip(names, names[1:], strict=False))
+        for place, (one, other) in enumerate(pairwise(names))
     ]
     edges.append(EdgeSpec(id="skip", source="input", target="sum", connection_type="residual"))
-    return BlueprintIR(id=f"{prefix}_{number}", name=f"{prefix} {number}", nodes=nodes, edges=edges, tags=["bench"])
+    return BlueprintIR(
+        id=f"{prefix}_{number}", name=f"{prefix} {number}", nodes=nodes, edges=edges, tags=["bench"]
+    )

@@ -1,7 +1,7 @@
 """Graphs with known symmetry, as vertex labels and arcs, for tests of the canonical form."""
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from random import Random
 from typing import Any
 
@@ -60,9 +60,9 @@ PETERSEN = [
 
 
 def cai_furer_immerman(pairs: Sequence[tuple[int, int]], *, twisted: bool) -> Labelled:
-    """Replace each vertex of a connected graph by a gadget; twisted and plain differ, though hardly anything tells.
+    """Replace each vertex of a connected graph by a gadget; twisted and plain differ, hardly visibly.
 
-    Source: Cai, Fürer and Immerman, "An optimal lower bound on the number of variables for graph identification"
+    Source: Cai, Fürer and Immerman, "An optimal lower bound on the number of variables
     (1992).
     """
     at: dict[int, list[int]] = {}
@@ -83,14 +83,16 @@ def cai_furer_immerman(pairs: Sequence[tuple[int, int]], *, twisted: bool) -> La
         for bits in product((0, 1), repeat=len(numbers)):
             if sum(bits) % 2 == int(twisted and vertex == 0):
                 inner = vertex_of(vertex, bits)
-                joined += [(inner, vertex_of(vertex, number, bit)) for number, bit in zip(numbers, bits, strict=True)]
+                joined += [
+                    (inner, vertex_of(vertex, number, bit)) for number, bit in zip(numbers, bits, strict=True)
+                ]
     for number, (one, other) in enumerate(pairs):
         joined += [(vertex_of(one, number, bit), vertex_of(other, number, bit)) for bit in (0, 1)]
     return labels, undirected(0, joined)[1]
 
 
 def crossing(rings: Sequence[int]) -> Labelled:
-    """Two layers between a source and a sink, joined in rings: acyclic, and all members of a layer look alike."""
+    """Two layers between a source and a sink, joined in rings: acyclic, all members of a layer alike."""
     width = sum(rings)
     labels = ["input", *["linear"] * width, *["add"] * width, "output"]
     arcs = [(0, place, "0") for place in range(1, width + 1)]
@@ -104,13 +106,13 @@ def crossing(rings: Sequence[int]) -> Labelled:
 
 
 def branches(count: int, length: int, *, last: str = "relu") -> Labelled:
-    """Equal parallel chains between a source and a commutative sink; the end of the last one can be relabelled."""
+    """Equal parallel chains between a source and a commutative sink; the last end can be relabelled."""
     labels = ["input", *["relu"] * (count * length), "add"]
     arcs: list[Arc] = []
     for branch in range(count):
         first = 1 + branch * length
         chain = [0, *range(first, first + length), len(labels) - 1]
-        arcs += [(source, target, "") for source, target in zip(chain, chain[1:], strict=False)]
+        arcs += [(source, target, "") for source, target in pairwise(chain)]
     labels[-2] = last
     return labels, arcs
 
@@ -174,5 +176,7 @@ def _isomorphic(one: "nx.MultiDiGraph[int]", other: "nx.MultiDiGraph[int]") -> b
         other,
         node_match=lambda a, b: a["label"] == b["label"],
         # networkx's own multi-edge matchers compare sets and so lose multiplicity
-        edge_match=lambda a, b: sorted(e["label"] for e in a.values()) == sorted(e["label"] for e in b.values()),
+        edge_match=lambda a, b: (
+            sorted(e["label"] for e in a.values()) == sorted(e["label"] for e in b.values())
+        ),
     )

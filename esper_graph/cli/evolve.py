@@ -27,7 +27,7 @@ def evolve() -> None:
 @click.option("--remove", "removed", multiple=True, metavar="NODE", help="Remove a node; may be repeated.")
 @click.option(
     "--edits",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True),
     help="JSON file with a list of edits; `-` is standard input.",
 )
 @click.option(

@@ -29,7 +29,9 @@ def read_blueprint(path: Path) -> "BlueprintIR":
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise UnreadableFileError(f"`{path}` cannot be read: {error.strerror}", hint="check the path") from None
+        raise UnreadableFileError(
+            f"`{path}` cannot be read: {error.strerror}", hint="check the path"
+        ) from None
     try:
         return BlueprintIR.from_json(data)
     except BlueprintError as error:

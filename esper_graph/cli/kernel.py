@@ -8,7 +8,6 @@ import click
 from esper_graph.cli.context import output_options, reason_option, registry
 from esper_graph.cli.output import Columns, answer_table, emit, note, table
 
-
 if TYPE_CHECKING:
     from esper_graph.property_graph.records import KernelRecord
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from esper_graph.errors import Problem
 from esper_graph.ir.graph import Graph
@@ -72,7 +72,7 @@ def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]
         op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
         for attribute in op.expressions if op is not None and values is not None else ():
             found: Any = getattr(values, attribute)
-            entries: tuple[Any, ...] = found if isinstance(found, tuple) else (found,)
+            entries = cast(tuple[object, ...], found if isinstance(found, tuple) else (found,))
             for entry in entries:
                 for name in sorted(symbols(parse(entry)) - defined) if isinstance(entry, str) else ():
                     known = ", ".join(sorted(defined)) or "none"

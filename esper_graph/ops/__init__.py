@@ -115,7 +115,9 @@ def register_op(op: "OpDef") -> None:
         >>> from esper_graph.ops.opdef import Attributes, OpDef
         >>> class Square(Attributes):
         ...     "No settings."
-        >>> square = OpDef("square", "Custom", Square, ("input",), lambda a, inputs, assumptions: (inputs[0],))
+        >>> def infer(a, inputs, assumptions):
+        ...     return (inputs[0],)
+        >>> square = OpDef("square", "Custom", Square, ("input",), infer)
         >>> register_op(square)
         >>> OPS["square"].family
         'Custom'

@@ -14,7 +14,6 @@ from esper_graph.errors import BlueprintError, IntegrityError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.cost import Costs
 from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, freeze, thaw
-from esper_graph.ops.opdef import FAMILIES
 
 RESERVED = frozenset(
     {
@@ -106,11 +105,11 @@ def save_row(
         properties["limits"] = _json(dict(blueprint.limits))
     if list(graph.order) != sorted(graph.order):
         properties["listing"] = list(graph.order)
-    families: dict[str, list[Row]] = {family: [] for family in sorted(FAMILIES)}
+    families: dict[str, list[Row]] = {}
     for place, node in enumerate(blueprint.nodes):
         op = graph.ops[place]
         assert op is not None
-        families[op.family].append(_node_row(blueprint.id, node, position[place]))
+        families.setdefault(op.family, []).append(_node_row(blueprint.id, node, position[place]))
     return {
         "id": blueprint.id,
         "fingerprint": blueprint.fingerprint,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NoReturn
 
 from esper_graph.config import Manifest
 from esper_graph.errors import (
@@ -26,6 +26,7 @@ from esper_graph.store.naming import close_ids
 
 BATCH_BYTES = 4 << 20
 _ATTEMPTS = 3
+_SENT = ("id", "fingerprint", "properties", "created_at", "nodes", "feeds", "tags", "categories", "names")
 _NOT_CONTENT = frozenset({"uid", "position", "origin"})
 
 
@@ -145,24 +146,22 @@ class _Batch:
         rows = self._derive(engine, transaction)
         shared = {
             "operation_id": self.operation.id,
-            "event_id": self.event_id,
             "at": self.operation.at.isoformat(),
-            "actor": self.operation.actor,
-            "action": self.operation.action,
-            "reason": self.operation.reason,
-            "detail": json.dumps(dict(self.operation.detail), sort_keys=True, ensure_ascii=False),
+            "event": {
+                "id": self.event_id,
+                "actor": self.operation.actor,
+                "action": self.operation.action,
+                "reason": self.operation.reason,
+                "detail": json.dumps(dict(self.operation.detail), sort_keys=True, ensure_ascii=False),
+            },
         }
         saved: dict[str, Row] = {}
         for part in _parts(rows):
-            for number, row in enumerate(part):
-                row["number"] = number
-            found = transaction.run(get("blueprint/save"), {"rows": part, **shared})
-            for result in found:
+            sent = [_sent(row, number) for number, row in enumerate(part)]
+            for result in transaction.run(get("blueprint/save"), {"rows": sent, **shared}):
                 saved[part[result["number"]]["fingerprint"]] = result
-        missing = [row for row in rows if row["fingerprint"] not in saved]
-        if missing or any(result["taken"] for result in saved.values()):
-            _refuse_taken(transaction.run(get("blueprint/holders"), {"names": self.names}), self)
-            raise _StaleError
+        if len(saved) < len(rows):
+            self._refuse_taken_inside(transaction)
         for row in rows:
             result = saved[row["fingerprint"]]
             if result["fresh"] and result["feeds"] != len(row["feeds"]):
@@ -171,12 +170,42 @@ class _Batch:
                     f"{result['feeds']} of {len(row['feeds'])} edges go forward, so it was not written",
                     recorded=row["properties"]["content_digest"],
                 )
-            if result["own"] and result["derived"] != len(row["derivations"]):
-                raise _StaleError
+        self._join(transaction, rows, saved)
         awaited = {name: result["id"] for result in saved.values() for name in result["awaited"]}
         if awaited:
             fill_external_parents(transaction, awaited)
         return saved
+
+    def _join(self, transaction: Transaction, rows: Sequence[Row], saved: Mapping[str, Row]) -> None:
+        """Write aliases and derivations, where there are any."""
+        joins: list[Row] = []
+        for row in rows:
+            result = saved[row["fingerprint"]]
+            own: list[Row] = row["derivations"]
+            rediscovered: list[Row] = row["rediscoveries"]
+            join = {
+                "names": [name for name in row["names"] if name != result["id"]],
+                "derived": own if result["own"] else [],
+                "rediscovered": rediscovered if result["own"] else own + rediscovered,
+                "external": row["external"],
+            }
+            if any(join.values()):
+                joins.append({"id": result["id"], **join})
+        if not joins:
+            return
+        expected = {join["id"]: len(join["derived"]) for join in joins}
+        for part in _parts(joins):
+            for joined in transaction.run(get("blueprint/join"), {"rows": part}):
+                if joined["taken"]:
+                    self._refuse_taken_inside(transaction)
+                if joined["derived"] != expected.pop(joined["id"]):
+                    raise _StaleError
+        if expected:
+            raise _StaleError
+
+    def _refuse_taken_inside(self, transaction: Transaction) -> NoReturn:
+        _refuse_taken(transaction.run(get("blueprint/holders"), {"names": self.names}), self)
+        raise _StaleError
 
     def registrations(self, saved: Mapping[str, Row]) -> list[Registration]:
         """Say what became of each blueprint."""
@@ -292,8 +321,16 @@ def _content(node: Row) -> dict[str, Any]:
     return {name: value for name, value in node.items() if name not in _NOT_CONTENT}
 
 
+def _sent(row: Row, number: int) -> Row:
+    """What of a row `blueprint/save` needs."""
+    return {"number": number, **{name: row[name] for name in _SENT}}
+
+
 def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Cut rows into messages."""
+    if len(rows) == 1:
+        yield list(rows)
+        return
     part: list[Row] = []
     filled = 0
     for row in rows:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from esper_graph import errors
@@ -65,7 +66,7 @@ def chain(ops: int) -> Callable[[], bytes]:
         ]
         edges = [
             {"id": f"e{number}", "source": one, "target": other}
-            for number, (one, other) in enumerate(zip(names, names[1:], strict=False))
+            for number, (one, other) in enumerate(pairwise(names))
         ]
         return json.dumps({**BASE, "nodes": nodes, "edges": edges}).encode()
 

@@ -1,5 +1,6 @@
 """What the registry promises, on each engine."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -25,7 +26,7 @@ from tests.integration.test_concurrency import perceptron
 
 
 @pytest.fixture
-def registry(engine: Engine, engine_settings: Settings):
+def registry(engine: Engine, engine_settings: Settings) -> Iterator[BlueprintRegistry]:
     with BlueprintRegistry(settings=engine_settings) as opened:
         yield opened
 
@@ -153,7 +154,8 @@ def test_an_attribute_changed_by_hand_is_noticed_by_get_and_doctor(registry: Blu
     registry.register_all([perceptron(3), perceptron(4, "other")])
     assert registry.doctor() == ()
     tamper = statement(
-        "MATCH (:Blueprint {id: 'mlp'})-[:CONTAINS]->(n:OpNode {node_id: 'fc1'}) SET n.out_features = 5 RETURN n.uid AS uid",
+        "MATCH (:Blueprint {id: 'mlp'})-[:CONTAINS]->(n:OpNode {node_id: 'fc1'}) "
+        "SET n.out_features = 5 RETURN n.uid AS uid",
         access="write",
         returns="uid",
     )
@@ -307,7 +309,7 @@ def test_tags_are_searched_by_any_or_all(registry: BlueprintRegistry) -> None:
     for number, tags in enumerate((["a"], ["a", "b"], ["b", "c"])):
         registry.register(perceptron(number + 1, f"m{number}").changed(tags=tags))
 
-    def ids(tags: list[str], match_all: bool = False) -> set[str]:  # noqa: FBT001, FBT002
+    def ids(tags: list[str], match_all: bool = False) -> set[str]:
         return {one.id for one in registry.search_by_tags(tags, match_all)}
 
     assert ids(["a"]) == {"m0", "m1"}

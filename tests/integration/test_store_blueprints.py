@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -38,7 +39,13 @@ def varied() -> BlueprintIR:
         NodeSpec(
             id="conv",
             op_type="conv2d",
-            attributes={"in_channels": 3, "out_channels": 8, "kernel_size": [3, 5], "padding": 1, "bias": False},
+            attributes={
+                "in_channels": 3,
+                "out_channels": 8,
+                "kernel_size": [3, 5],
+                "padding": 1,
+                "bias": False,
+            },
             parallelism="model",
             compute_intensity=2.0,
             precision="fp16",
@@ -53,7 +60,9 @@ def varied() -> BlueprintIR:
     ]
     edges = [
         EdgeSpec(id="z", source="again", target="out"),
-        EdgeSpec(id="y", source="in", target="conv", tensor_shape=[-1, 3, "height", "width"], dtype="float32"),
+        EdgeSpec(
+            id="y", source="in", target="conv", tensor_shape=[-1, 3, "height", "width"], dtype="float32"
+        ),
         EdgeSpec(id="x", source="conv", target="act", source_port=0),
         EdgeSpec(id="w", source="act", target="pool"),
         EdgeSpec(id="v", source="fc", target="again"),
@@ -67,7 +76,7 @@ def varied() -> BlueprintIR:
         edges=edges,
         tags=["vision", "mobile", "ünïcode"],
         author="somebody else",
-        description="It's \"quoted\" \\ and long. " * 50,
+        description='It\'s "quoted" \\ and long. ' * 50,
         min_compute_capability=8.0,
         requires_features=["tensor_cores", "fp16"],
     )
@@ -81,7 +90,7 @@ def test_every_field_comes_back_as_it_was(store: Engine) -> None:
     assert found.to_dict() == given.to_dict()
     assert found.content_digest == given.content_digest
     assert found.fingerprint == given.fingerprint
-    assert [node.id for node in found.nodes][0] == "out"
+    assert found.nodes[0].id == "out"
 
 
 def test_a_graph_with_branches_and_residuals_comes_back(store: Engine) -> None:
@@ -124,7 +133,9 @@ def test_repeating_an_operation_changes_nothing_and_answers_the_same(store: Engi
 
 
 def _relationships(engine: Engine) -> list[dict[str, object]]:
-    query = statement("MATCH ()-[r]->() RETURN type(r) AS kind, count(r) AS n ORDER BY kind", returns="kind, n")
+    query = statement(
+        "MATCH ()-[r]->() RETURN type(r) AS kind, count(r) AS n ORDER BY kind", returns="kind, n"
+    )
     return engine.read(query)
 
 
@@ -208,7 +219,9 @@ def test_all_of_a_derivation_comes_back_in_order(store: Engine) -> None:
     save(store, perceptron(2), perceptron(3))
     derivations = [
         Derivation(parent_id="mlp_3", kind="crossover", mutation_type="cut in half", reason="try it"),
-        Derivation(parent_id="mlp_2", kind="crossover", edits=[{"op": "widen", "node": "fc1", "by": [1, None]}]),
+        Derivation(
+            parent_id="mlp_2", kind="crossover", edits=[{"op": "widen", "node": "fc1", "by": [1, None]}]
+        ),
         Derivation(parent_id="mlp_3", kind="crossover", reason="a second time"),
     ]
     save(store, perceptron(4, derivations=derivations))
@@ -234,7 +247,7 @@ def test_parents_in_a_circle_are_refused_with_the_circle(store: Engine) -> None:
     path = caught.value.path
     assert path[0] == path[-1]
     parent_of = {one.id: one.parent_id for one in circle}
-    assert all(parent_of[child] == parent for child, parent in zip(path, path[1:], strict=False))
+    assert all(parent_of[child] == parent for child, parent in pairwise(path))
     assert blueprints.count(store) == 0
     with pytest.raises(LineageCycleError):
         save(store, perceptron(9, parents=("mlp_9",)))
@@ -342,7 +355,12 @@ def test_damage_done_by_hand_is_an_integrity_error(store: Engine, damage: str) -
 
 
 def test_references_mean_ids_aliases_beginnings_and_the_latest_of_a_name(store: Engine) -> None:
-    save(store, perceptron(31, "alpha_one", name="A"), perceptron(31, "nick"), perceptron(32, "alpha_two", name="B"))
+    save(
+        store,
+        perceptron(31, "alpha_one", name="A"),
+        perceptron(31, "nick"),
+        perceptron(32, "alpha_two", name="B"),
+    )
     save(store, perceptron(33, "beta", name="A"))
     assert blueprints.resolve(store, "alpha_one") == "alpha_one"
     assert blueprints.resolve(store, "nick") == "alpha_one"
@@ -408,7 +426,11 @@ def test_each_change_is_one_event_and_repeating_it_is_none(store: Engine) -> Non
     assert list(history) == []
     history = events.history(store, "mlp_3")
     assert [one.operation_id for one in history[1:]] == [done.id for _, done, _ in made]
-    assert (history[5].reason, history[5].detail, history[5].actor) == ("looks good", {"score": 1.5}, "tester")
+    assert (history[5].reason, history[5].detail, history[5].actor) == (
+        "looks good",
+        {"score": 1.5},
+        "tester",
+    )
     assert history[5].at == made[4][1].at
     (summary,) = blueprints.summaries(store)
     assert (summary.status, summary.tags) == ("approved", ("x",))

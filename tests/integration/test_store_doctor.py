@@ -107,7 +107,10 @@ CASES = {
         "MATCH (b:Blueprint {id: 'root'}) REMOVE b.generation", "generations", "root", ("null", "it is 0")
     ),
     "an alias of nothing": Case(
-        "CREATE (:Alias:Named {id: 'nowhere', handle: 'nowhere'})", "loose_aliases", "nowhere", ("0 blueprints",)
+        "CREATE (:Alias:Named {id: 'nowhere', handle: 'nowhere'})",
+        "loose_aliases",
+        "nowhere",
+        ("0 blueprints",),
     ),
     "an alias of two": Case(
         "MATCH (a:Alias {id: 'again'}) MATCH (b:Blueprint {id: 'left'}) CREATE (a)-[:NAMES]->(b)",

@@ -118,7 +118,11 @@ def test_the_best_device_of_each_blueprint_counts(store: Engine) -> None:
 def test_ties_are_ranked_by_id(store: Engine) -> None:
     for blueprint in ("mlp_5", "mlp_3", "mlp_4"):
         record(store, blueprint, 1.0)
-    assert [one.blueprint for one in metrics.ranking(store, "latency_ms", "lower")] == ["mlp_3", "mlp_4", "mlp_5"]
+    assert [one.blueprint for one in metrics.ranking(store, "latency_ms", "lower")] == [
+        "mlp_3",
+        "mlp_4",
+        "mlp_5",
+    ]
 
 
 def test_metadata_and_manifest_show_the_newest_values(store: Engine) -> None:

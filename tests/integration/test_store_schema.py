@@ -29,8 +29,20 @@ NEWER = statement(
     returns="version",
 )
 UNIQUE = {
-    *(("Named", "handle"), ("Blueprint", "id"), ("Blueprint", "fingerprint"), ("OpNode", "uid"), ("Tag", "name")),
-    *(("Category", "name"), ("Event", "id"), ("Event", "operation_id"), ("Metric", "key"), ("Device", "name")),
+    *(
+        ("Named", "handle"),
+        ("Blueprint", "id"),
+        ("Blueprint", "fingerprint"),
+        ("OpNode", "uid"),
+        ("Tag", "name"),
+    ),
+    *(
+        ("Category", "name"),
+        ("Event", "id"),
+        ("Event", "operation_id"),
+        ("Metric", "key"),
+        ("Device", "name"),
+    ),
     *(("Kernel", "digest"), ("CompileAttempt", "id"), ("ExternalParent", "id"), ("SchemaVersion", "name")),
     *(("LineageLock", "name"), ("DERIVED_FROM", "key"), ("REDISCOVERED_FROM", "key")),
 }

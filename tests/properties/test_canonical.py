@@ -41,7 +41,10 @@ def layered(draw: st.DrawFn) -> Labelled:
     for layer in range(depth):
         for _ in range(draw(st.integers(1, 2))):
             targets = draw(st.permutations(range(width)))
-            arcs += [(layer * width + place, (layer + 1) * width + target, "") for place, target in enumerate(targets)]
+            arcs += [
+                (layer * width + place, (layer + 1) * width + target, "")
+                for place, target in enumerate(targets)
+            ]
     return ["v"] * (width * (depth + 1)), arcs
 
 
@@ -59,7 +62,13 @@ def repeated(graphs: st.SearchStrategy[Labelled]) -> st.SearchStrategy[Labelled]
 
 
 GRAPHS = st.one_of(
-    arbitrary(), acyclic(), layered(), circular(), repeated(layered()), repeated(circular()), repeated(arbitrary())
+    arbitrary(),
+    acyclic(),
+    layered(),
+    circular(),
+    repeated(layered()),
+    repeated(circular()),
+    repeated(arbitrary()),
 )
 
 

@@ -97,7 +97,7 @@ def test_nothing_can_be_changed_in_place() -> None:
     with pytest.raises(Exception, match="frozen"):
         blueprint.name = "other"  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TypeError, match="immutable"):
-        blueprint.nodes[0].attributes["shape"] = (1,)
+        blueprint.nodes[0].attributes["shape"] = (1,)  # pyright: ignore[reportIndexIssue]
 
 
 def test_a_naive_time_is_universal_time_and_an_aware_one_keeps_its_offset() -> None:

@@ -1,6 +1,8 @@
 """All that is wrong with a blueprint is found, as data."""
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,7 @@ INPUT = NodeSpec(id="input", op_type="input", attributes={"shape": [-1, 8]})
 OUTPUT = NodeSpec(id="output", op_type="output")
 
 
-def linear(name: str, into: int = 8, out: int = 8, **fields: object) -> NodeSpec:
+def linear(name: str, into: int = 8, out: int = 8, **fields: Any) -> NodeSpec:
     return NodeSpec(
         id=name, op_type="linear", attributes={"in_features": into, "out_features": out}, **fields
     )
@@ -43,7 +45,7 @@ def chain(count: int, **fields: object) -> BlueprintIR:
     nodes = [INPUT, *(NodeSpec(id=name, op_type="abs") for name in names[1:-1]), OUTPUT]
     edges = [
         EdgeSpec(id=f"e{number}", source=one, target=other)
-        for number, (one, other) in enumerate(zip(names, names[1:], strict=False))
+        for number, (one, other) in enumerate(pairwise(names))
     ]
     return BlueprintIR(name="chain", nodes=nodes, edges=edges, **fields)
 
@@ -143,10 +145,7 @@ def test_a_cycle_is_named_as_a_path_in_order() -> None:
     path = caught.value.path
     assert path[0] == path[-1]
     assert set(path) == {"a", "b", "c"}
-    assert all(
-        (one, other) in {("a", "b"), ("b", "c"), ("c", "a")}
-        for one, other in zip(path, path[1:], strict=False)
-    )
+    assert all((one, other) in {("a", "b"), ("b", "c"), ("c", "a")} for one, other in pairwise(path))
 
 
 def test_a_self_loop_is_a_cycle() -> None:

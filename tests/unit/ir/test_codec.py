@@ -48,6 +48,9 @@ def test_whole_and_broken_numbers_stay_what_they_are() -> None:
     assert again.nodes[0].compute_intensity == 2.0
 
 
+NOISE = '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "attributes": {"std": %s}}], "edges": []}'
+
+
 @pytest.mark.parametrize(
     ("text", "message", "path"),
     [
@@ -60,12 +63,12 @@ def test_whole_and_broken_numbers_stay_what_they_are() -> None:
         ('{"name": "x", "nodes": [3], "edges": []}', "an object must be here, not 3", "$.nodes[0]"),
         ('{"name": "x", "nodes": [], "edges": [], "tag": []}', "the key `tag` is unknown", "$.tag"),
         (
-            '{"name": "x", "nodes": [{"id": "a", "op_type": "noise", "attributes": {"std": 1e999}}], "edges": []}',
+            NOISE % "1e999",
             "`1e999` is not a finite number",
             "$.nodes[0].attributes.std",
         ),
         (
-            '{"name": "x", "nodes": [{"id": "a", "op_type": "noise", "attributes": {"std": -Infinity}}], "edges": []}',
+            NOISE % "-Infinity",
             "`-Infinity` is not a finite number",
             "$.nodes[0].attributes.std",
         ),

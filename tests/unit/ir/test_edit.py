@@ -5,7 +5,15 @@ import pytest
 from esper_graph.errors import EvolutionError, GraphCycleError, ShapeMismatchError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, residual
-from esper_graph.ir.edit import EDITS, AddNode, RemoveNode, SetAttribute, apply_edits, edit_from
+from esper_graph.ir.edit import (
+    EDITS,
+    AddNode,
+    RemoveNode,
+    RepairAttribute,
+    SetAttribute,
+    apply_edits,
+    edit_from,
+)
 from esper_graph.ir.specs import NodeSpec
 
 
@@ -65,7 +73,11 @@ def test_consumers_are_repaired_where_attributes_can_say_it() -> None:
     b.output(b.conv2d(x, in_channels=8, out_channels=4, kernel_size=1, id="c2"))
     change = SetAttribute(node_id="c1", attribute="out_channels", value=12)
     outcome = apply_edits(b.finish(), [change])
-    repaired = {(edit.node_id, edit.attribute): edit.value for edit in outcome.edits[1:]}  # pyright: ignore
+    repaired = {
+        (edit.node_id, edit.attribute): edit.value
+        for edit in outcome.edits[1:]
+        if isinstance(edit, RepairAttribute)
+    }
     assert repaired == {
         ("bn", "num_features"): 12,
         ("depthwise", "in_channels"): 12,

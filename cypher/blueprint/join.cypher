@@ -1,0 +1,41 @@
+// Join blueprints that were saved just now to their aliases and parents.
+// Whoever runs it compares `derived` with what was sent; names that others hold are listed as `taken`.
+// param rows LIST<MAP> for each blueprint its `id`, `names`, `derived`, `rediscovered` and `external`
+// returns id, derived, taken
+// access write
+// try :param rows => []
+UNWIND $rows AS row
+MATCH (b:Blueprint {id: row.id})
+CALL (row, b) {
+  UNWIND row.derived AS d
+  MATCH (p:Blueprint {id: d.parent})
+  MERGE (b)-[r:DERIVED_FROM {key: d.key}]->(p)
+  ON CREATE SET r += d.properties, r.registered_at = b.registered_at
+  RETURN count(r) AS derived
+}
+CALL (row, b) {
+  UNWIND row.rediscovered AS d
+  MATCH (p:Blueprint {id: d.parent})
+  WHERE NOT EXISTS { (b)-[:DERIVED_FROM {key: d.key}]->(p) }
+  MERGE (b)-[r:REDISCOVERED_FROM {key: d.key}]->(p)
+  ON CREATE SET r += d.properties, r.registered_at = datetime()
+  RETURN count(r) AS rediscovered
+}
+CALL (row, b) {
+  UNWIND row.external AS d
+  MERGE (x:ExternalParent {id: d.parent})
+  MERGE (b)-[r:DERIVED_FROM_EXTERNAL {key: d.key}]->(x)
+  ON CREATE SET r += d.properties, r.registered_at = datetime()
+  RETURN count(r) AS external
+}
+CALL (row, b) {
+  UNWIND row.names AS name
+  OPTIONAL MATCH (a:Named {handle: name})
+  FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END |
+    CREATE (:Alias:Named {id: name, handle: name})-[:NAMES]->(b))
+  WITH b, name
+  MATCH (a:Named {handle: name})
+  WHERE NOT EXISTS { (a)-[:NAMES]->(b) }
+  RETURN collect(name) AS taken
+}
+RETURN b.id AS id, derived, taken;
