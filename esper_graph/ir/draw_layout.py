@@ -21,7 +21,7 @@ LANE = 12.0
 """Width of a lane."""
 _SORTING_SWEEPS = 8
 _PLACING_SWEEPS = 12
-_NODE_WEIGHT, _LANE_WEIGHT = 4.0, 1.0
+_NODE_WEIGHT, _LANE_WEIGHT = 1.0, 0.001
 _LEAST_LAYER_GAP, _MOST_LAYER_GAP, _STEEPNESS = 34.0, 90.0, 0.12
 
 
@@ -57,8 +57,8 @@ def lay_out(sizes: Sequence[tuple[float, float]], links: Sequence[Link], order: 
 
     Example:
         >>> chain = lay_out([(10, 10)] * 3, [Link(0, 0, 1), Link(1, 0, 2), Link(0, 0, 2)], range(3))
-        >>> chain.centres[0][0] == chain.centres[1][0] == chain.centres[2][0], len(chain.lanes[2])
-        (True, 1)
+        >>> [round(x) for x, _ in chain.centres], len(chain.lanes[2])
+        ([5, 5, 5], 1)
     """
     if not sizes:
         return Layout([], [], 0.0, 0.0)
@@ -92,7 +92,9 @@ def _layers(count: int, links: Sequence[Link], order: Iterable[int]) -> list[int
 class _Grid:
     """Nodes and lanes as cells in layers; cells `0 ... n-1` are the nodes."""
 
-    def __init__(self, sizes: Sequence[tuple[float, float]], links: Sequence[Link], layer_of: list[int]) -> None:
+    def __init__(
+        self, sizes: Sequence[tuple[float, float]], links: Sequence[Link], layer_of: list[int]
+    ) -> None:
         self.nodes = len(sizes)
         self.widths = [width for width, _ in sizes]
         self.layers: list[list[int]] = [[] for _ in range(max(layer_of) + 1)]
@@ -136,7 +138,9 @@ class _Grid:
             for layer in self.layers if downwards else reversed(self.layers):
                 for number, cell in enumerate(layer):
                     place[cell] = number
-                layer.sort(key=lambda cell, place=place: _mean([place[other] for other in beside[cell]], place[cell]))
+                layer.sort(
+                    key=lambda cell, place=place: _mean([place[other] for other in beside[cell]], place[cell])
+                )
                 for number, cell in enumerate(layer):
                     place[cell] = number
             crossings = self._crossings()
@@ -166,13 +170,15 @@ class _Grid:
             downwards = sweep % 2 == 0
             last = sweep == _PLACING_SWEEPS - 1
             for layer in self.layers if downwards else reversed(self.layers):
-                wanted = [self._wanted(cell, up=downwards or last, down=not downwards or last) for cell in layer]
+                wanted = [
+                    self._wanted(cell, up=downwards or last, down=not downwards or last) for cell in layer
+                ]
                 weights = [_NODE_WEIGHT if cell < self.nodes else _LANE_WEIGHT for cell in layer]
                 for cell, x in zip(layer, spread(wanted, weights, self._offsets(layer)), strict=True):
                     self.x[cell] = x
 
     def _wanted(self, cell: int, *, up: bool, down: bool) -> float:
-        """The middle of the neighbours of its own kind: nodes look at nodes, lanes at lanes, if there are any."""
+        """The middle of its neighbours; where it has some of its own kind (node or lane), of those."""
         beside = [*(self.above[cell] if up else ()), *(self.below[cell] if down else ())]
         alike = [other for other in beside if (other < self.nodes) == (cell < self.nodes)]
         return _mean([self.x[other] for other in alike or beside], self.x[cell])
@@ -186,7 +192,9 @@ class _Grid:
         ]
         return list(accumulate(steps, initial=0.0))
 
-    def finish(self, sizes: Sequence[tuple[float, float]], links: Sequence[Link], layer_of: list[int]) -> Layout:
+    def finish(
+        self, sizes: Sequence[tuple[float, float]], links: Sequence[Link], layer_of: list[int]
+    ) -> Layout:
         """Add the vertical places."""
         left = min(x - width / 2 for x, width in zip(self.x, self.widths, strict=True))
         right = max(x + width / 2 for x, width in zip(self.x, self.widths, strict=True))

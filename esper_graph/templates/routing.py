@@ -108,7 +108,7 @@ def create_conditional_computation(
         hidden_dim: Features inside the body; None means four times `input_dim`.
         activation: Function inside the body.
         temperature: The gate's scores are divided by it: low ones make it decided.
-        hard: A row either passes or is computed, and a compiled kernel computes no others in evaluation;
+        hard: A row takes one of the two ways only, so a kernel need not compute the other in evaluation;
             False blends both.
 
     Raises:

@@ -65,8 +65,10 @@ def test_templates_are_registered_under_their_own_ids(names: dict[str, Any]) -> 
     registry = names["registry"]
     assert names["transformer"].id == "transformer_block_512_8"
     assert names["mobile_block"].id == "mobilenet_block_32_64_s2"
-    assert registry["transformer_block_512_8"] == names["transformer"]
-    assert registry["mobilenet_block_32_64_s2"] == names["mobile_block"]
+    for made in (names["transformer"], names["mobile_block"]):
+        found = registry[made.id]
+        assert (found.id, found.tags, found.created_at) == (made.id, made.tags, made.created_at)
+        assert found.content_digest == made.content_digest
 
 
 def test_searching_by_tags_finds_the_whole_family(names: dict[str, Any]) -> None:
@@ -118,8 +120,8 @@ def test_evolving_records_where_it_came_from_and_what_was_repaired(names: dict[s
     assert evolved.mutation_type == "capacity_increase"
     assert evolved.version == 2
     edits = evolved.derivations[0].edits
-    assert [edit["type"] for edit in edits].count("modify_attribute") == 2
-    assert [edit for edit in edits if edit.get("repair")], edits
+    assert [edit["type"] for edit in edits] == ["modify_attribute", "add_node", "repair_attribute"]
+    assert (edits[-1]["node_id"], edits[-1]["attribute"], edits[-1]["value"]) == ("fc2", "in_features", 512)
     assert evolved.id.startswith("simple_mlp_")
     assert len(evolved.id) == len("simple_mlp_") + 12
 

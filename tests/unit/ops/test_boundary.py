@@ -83,7 +83,7 @@ def test_equal_constants_are_one_text() -> None:
     ],
 )
 def test_other_constants_are_refused(attributes: dict[str, object], said: str) -> None:
-    assert said in complaint("constant", **attributes).lower().replace("`value`", "`value`")
+    assert said in complaint("constant", **attributes)
 
 
 def test_the_smallest_whole_number_of_a_dtype_is_accepted() -> None:

@@ -7,7 +7,6 @@ import torch
 
 from esper_graph.ops import OPS
 from esper_graph.ops.dims import evaluate
-from esper_graph.ops.opdef import RuleError
 from esper_graph.ops.values import DTYPES, TensorType, TupleType, promote
 from tests.unit.ops.nn_oracle import (
     BINDINGS,
@@ -32,6 +31,7 @@ BINARY: dict[str, Callable[..., torch.Tensor]] = {
 UNARY: dict[str, Callable[..., torch.Tensor]] = {
     name: getattr(torch, name) for name in ("exp", "log", "sqrt", "rsqrt", "abs", "neg", "sin", "cos")
 }
+REFUSED_KINDS = {"sub": {"bool"}, "pow": {"bool"}, "maximum": {"complex"}, "minimum": {"complex"}}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 SHAPES = [
     (("batch", 4), ("batch", 4)),
@@ -58,11 +58,12 @@ def test_two_values_broadcast_as_in_torch(
 def test_two_dtypes_are_accepted_only_where_torch_computes_with_them(
     op_type: str, left: str, right: str
 ) -> None:
-    try:
-        ((found,), _) = infer(op_type, {}, tensor(2, dtype=left), tensor(2, dtype=right))
-    except RuleError as error:
-        assert left in error.message or right in error.message
+    kinds = {DTYPES[left].kind, DTYPES[right].kind}
+    if kinds & REFUSED_KINDS.get(op_type, set()) or (op_type == "pow" and kinds == {"int"}):
+        said = refusal(op_type, {}, tensor(2, dtype=left), tensor(2, dtype=right))
+        assert left in said or right in said
         return
+    ((found,), _) = infer(op_type, {}, tensor(2, dtype=left), tensor(2, dtype=right))
     together = getattr(torch, promote(left, right))
     one, other = (torch.ones(2, dtype=getattr(torch, dtype)).to(together) for dtype in (left, right))
     assert isinstance(found, TensorType)
@@ -93,7 +94,7 @@ def test_a_gate_per_channel_is_not_multiplied_with_an_image() -> None:
 
 def test_unequal_shapes_without_a_remedy_are_refused_without_a_hint() -> None:
     assert refusal("add", {}, tensor("batch", 3), tensor("batch", 4)).endswith("(None)")
-    assert "length is not 1*" not in refusal("add", {}, tensor("batch", "length"), tensor("batch", "keys"))
+    assert "length is not keys" in refusal("add", {}, tensor("batch", "length"), tensor("batch", "keys"))
 
 
 @pytest.mark.parametrize("op_type", ["add", "multiply", "sub", "div", "pow"])
@@ -101,11 +102,14 @@ def test_unequal_shapes_without_a_remedy_are_refused_without_a_hint() -> None:
 @pytest.mark.parametrize("scalar", [2.0, -1.0, 0.5])
 def test_a_number_takes_the_place_of_the_second_value(op_type: str, dtype: str, scalar: float) -> None:
     x = tensor(3, dtype=dtype)
-    try:
-        ((found,), _) = infer(op_type, {"scalar": scalar}, x)
-    except RuleError as error:
-        assert DTYPES[dtype].kind in ("bool", "int"), error.message
+    kind = DTYPES[dtype].kind
+    whole_only = kind == "int" and op_type != "div"
+    if (kind == "bool" and op_type != "div") or (
+        whole_only and (not scalar.is_integer() or (op_type == "pow" and scalar < 0))
+    ):
+        assert dtype in refusal(op_type, {"scalar": scalar}, x)
         return
+    ((found,), _) = infer(op_type, {"scalar": scalar}, x)
     assert isinstance(found, TensorType)
     number = int(scalar) if DTYPES[dtype].kind in ("bool", "int") and scalar.is_integer() else scalar
     given: Any = torch.ones(3, dtype=getattr(torch, dtype))
@@ -158,10 +162,9 @@ def test_an_unknown_comparison_is_refused() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_functions_of_one_value_are_those_of_torch(op_type: str, dtype: str) -> None:
     x = tensor("batch", 3, dtype=dtype)
-    try:
-        infer(op_type, {}, x)
-    except RuleError as error:
-        assert str(x) in error.message
+    kind = DTYPES[dtype].kind
+    if kind == "bool" or (kind == "int" and op_type not in ("abs", "neg")):
+        assert str(x) in refusal(op_type, {}, x)
         return
     assert_same_as_torch(op_type, {}, [x], UNARY[op_type])
     assert UNARY[op_type](torch.ones(2, dtype=getattr(torch, dtype))).numel() == 2, "on a CPU too"
