@@ -13,6 +13,7 @@ system structures" (1981).
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
+from math import inf
 from typing import NamedTuple
 
 GAP = 26.0
@@ -176,6 +177,30 @@ class _Grid:
                 weights = [_NODE_WEIGHT if cell < self.nodes else _LANE_WEIGHT for cell in layer]
                 for cell, x in zip(layer, spread(wanted, weights, self._offsets(layer)), strict=True):
                     self.x[cell] = x
+        self._straighten()
+
+    def _straighten(self) -> None:
+        """Put lanes that follow one another at one place, where there is room for that."""
+        chains: dict[tuple[int, int], list[int]] = {}
+        for (source, slot, _), lane in self.lane_of.items():
+            chains.setdefault((source, slot), []).append(lane)
+        offsets = [self._offsets(layer) for layer in self.layers]
+        spot = {
+            cell: (one, place) for one, layer in enumerate(self.layers) for place, cell in enumerate(layer)
+        }
+        for chain in [*chains.values(), *reversed(chains.values())]:
+            least, most = -inf, inf
+            for lane in chain:
+                one, place = spot[lane]
+                layer, steps = self.layers[one], offsets[one]
+                if place:
+                    least = max(least, self.x[layer[place - 1]] + steps[place] - steps[place - 1])
+                if place + 1 < len(layer):
+                    most = min(most, self.x[layer[place + 1]] - steps[place + 1] + steps[place])
+            if least <= most:
+                middle = min(max(_mean([self.x[lane] for lane in chain], 0.0), least), most)
+                for lane in chain:
+                    self.x[lane] = middle
 
     def _wanted(self, cell: int, *, up: bool, down: bool) -> float:
         """The middle of its neighbours; where it has some of its own kind (node or lane), of those."""

@@ -9,6 +9,10 @@ from esper_graph.store.engines import EngineName
 from esper_graph.store.engines.connector import Endpoint, Place
 
 _PROBE_SECONDS = 3.0
+_GREETING_SECONDS = 5.0
+# What a client says first over Bolt: the magic number, then which versions it takes (5.8 to 5.0, 4.4).
+_GREETING = bytes.fromhex("6060b017 00080805 00000404 00000000 00000000")
+_ENCRYPTED = ("+s", "+ssc")
 _DEFAULT_PORT = 7687
 
 
@@ -35,11 +39,11 @@ class ServerConnector:
         )
 
     def endpoint(self) -> Endpoint:
-        """Ask whether anything listens, since the driver alone would take its time to find out.
+        """Ask whether Bolt is spoken there, since the driver alone would take half a minute to find out.
 
         Raises:
             ConfigError: The URI has no usable host and port.
-            StoreUnavailableError: Nothing listens there.
+            StoreUnavailableError: Nothing listens there, or something else than a Bolt server.
         """
         place = self._endpoint.place
         try:
@@ -50,7 +54,9 @@ class ServerConnector:
         if not host:
             raise ConfigError(f"`uri` is `{place.address}`, which names no host")
         try:
-            socket.create_connection((host, port), timeout=_PROBE_SECONDS).close()
+            with socket.create_connection((host, port), timeout=_PROBE_SECONDS) as connection:
+                encrypted = parts.scheme.endswith(_ENCRYPTED)
+                answer = b"\0" if encrypted else _greet(connection)  # the driver has to encrypt first
         except OSError as error:
             reason = "it does not react" if isinstance(error, TimeoutError) else error.strerror or str(error)
             raise StoreUnavailableError(
@@ -58,6 +64,12 @@ class ServerConnector:
                 where=[f"tried  {host} port {port}"],
                 hint=place.hint,
             ) from None
+        if not answer.startswith(b"\0"):  # a server answers with the version that it chose
+            raise StoreUnavailableError(
+                f"what answers at `{place.address}` does not speak Bolt",
+                where=[f"tried  {host} port {port}"],
+                hint="the port of Bolt is usually 7687; an encrypted one needs `bolt+s` or `neo4j+s`",
+            )
         return self._endpoint
 
     def recover(self, lost: Endpoint) -> Endpoint:
@@ -66,3 +78,13 @@ class ServerConnector:
 
     def close(self) -> None:
         """Do nothing: the server is not ours."""
+
+
+def _greet(connection: socket.socket) -> bytes:
+    """Say what a client says first over Bolt, and return the beginning of the answer."""
+    connection.settimeout(_GREETING_SECONDS)
+    try:
+        connection.sendall(_GREETING)
+        return connection.recv(4)
+    except (ConnectionResetError, BrokenPipeError):
+        return b""
