@@ -9,7 +9,7 @@ from colorsys import hls_to_rgb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from esper_graph.ir.graph import Feed, Graph
+from esper_graph.ir.graph import Graph
 from esper_graph.ir.listing import own_parameters, reference, shown_types
 from esper_graph.ops.values import TupleType, ValueType
 
@@ -90,11 +90,11 @@ class DrawnEdge(NamedTuple):
 
 
 def drawn(blueprint: "BlueprintIR") -> tuple[list[DrawnNode], list[DrawnEdge]]:
+    """List what is drawn: nodes and edges in listing order. Edges to nowhere are left out."""
     graph = blueprint.graph
     most = max((own_parameters(graph, place) for place in range(len(graph.nodes))), default=0)
     nodes = [_node(blueprint, place, most) for place in range(len(graph.nodes))]
-    edges = [_edge(graph, place, feed) for place, feeds in enumerate(graph.feeds) for feed in feeds]
-    return nodes, edges
+    return nodes, list(_edges(graph))
 
 
 def _node(blueprint: "BlueprintIR", place: int, most: int) -> DrawnNode:
@@ -155,13 +155,20 @@ def _per_axis(value: Any) -> str:
     return sizes[0] if len(set(sizes)) == 1 else "×".join(sizes)
 
 
-def _edge(graph: Graph, place: int, feed: Feed) -> DrawnEdge:
-    edge, op = graph.edges[feed.edge], graph.ops[place]
-    target_port = ""
-    if op is not None and len(graph.feeds[place]) > 1 and not op.commutative:
-        target_port = (op.port_name(feed.slot) or "").removeprefix(f"{op.variadic}.")
-    port = reference(graph, feed)[len(graph.nodes[feed.source].id) + 1 :].rpartition(".")[2]
-    return DrawnEdge(edge.id, feed.source, feed.source_slot, place, edge.connection_type, port, target_port)
+def _edges(graph: Graph) -> Iterator[DrawnEdge]:
+    feeds = {feed.edge: feed for some in graph.feeds for feed in some}
+    for number, edge in enumerate(graph.edges):
+        source, target = graph.position.get(edge.source), graph.position.get(edge.target)
+        if source is None or target is None:
+            continue
+        slot, port, target_port = 0, "", ""
+        feed, op = feeds.get(number), graph.ops[target]
+        if feed is not None and op is not None:
+            slot = feed.source_slot
+            port = reference(graph, feed)[len(edge.source) + 1 :].rpartition(".")[2]
+            if len(graph.feeds[target]) > 1 and not op.commutative:
+                target_port = (op.port_name(feed.slot) or "").removeprefix(f"{op.variadic}.")
+        yield DrawnEdge(edge.id, source, slot, target, edge.connection_type, port, target_port)
 
 
 def _hex(hue: float, saturation: float, lightness: float) -> str:

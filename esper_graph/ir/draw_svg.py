@@ -161,7 +161,7 @@ def _svg_node(node: DrawnNode, centre: tuple[float, float], size: tuple[float, f
     texts = [
         (node.title, 12.5, "600", INK),
         (node.note, 10.0, "400", INK),
-        (node.type, 10.0, "400", FAINT),
+        (node.type, 10.0, "400", SOFT),
     ]
     texts = [text for text in texts if text[0]]
     first = y - 14 * (len(texts) - 1) / 2 + 4
@@ -178,7 +178,7 @@ def _svg_node(node: DrawnNode, centre: tuple[float, float], size: tuple[float, f
 
 
 def _size(node: DrawnNode) -> tuple[float, float]:
-    texts = (_text_width(_shortened(node.title), 7.4), _text_width(_shortened(node.note), 5.7))
+    texts = (_text_width(_shortened(node.title), 7.7), _text_width(_shortened(node.note), 5.7))
     width = max(*texts, _text_width(_shortened(node.type), 5.4)) + 24
     return max(width, 76.0), _HEIGHT if node.type else _LOW
 

@@ -1,5 +1,6 @@
 """Blueprints in the store: what goes in comes out, once a structure, whole or not at all."""
 
+import json
 import threading
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +19,8 @@ from esper_graph.errors import (
 )
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, residual
-from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec
+from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, thaw
+from esper_graph.property_graph import rows
 from esper_graph.property_graph.records import Registration
 from esper_graph.store import batches, blueprints, changes, events, schema
 from esper_graph.store.engines import Engine
@@ -103,6 +105,35 @@ def test_a_graph_with_branches_and_residuals_comes_back(store: Engine) -> None:
     given = b.finish()
     save(store, given)
     assert blueprints.get(store, "branches") == given
+
+
+def test_values_of_every_kind_survive_the_engine_exactly(store: Engine) -> None:
+    values = {
+        "large": 2**63 - 1,
+        "small": -(2**63) + 1,
+        "whole": 3.0,
+        "minus_zero": -0.0,
+        "tiny": 5e-324,
+        "third": 1 / 3,
+        "huge": 1.7976931348623157e308,
+        "empty": "",
+        "text": 'it\'s "quoted" \\ $x // ünï ✓ 𝕏',
+        "yes": True,
+        "nothing": None,
+        "whole_numbers": [1, 2**40, -3],
+        "numbers": [1.0, -0.0, 2.5],
+        "texts": ["a", "", "ü"],
+        "flags": [True, False],
+        "none_at_all": [],
+        "mixed": [1, 1.0, True, "1", None],
+        "nested": {"a": [1, {"b": [[], None]}]},
+    }
+    node = NodeSpec(id="n", op_type="anything", attributes=values)
+    write = statement("CREATE (n:OpNode:Custom) SET n = $row", access="write", parameters={"row": "MAP"})
+    store.write(lambda transaction: transaction.run(write, {"row": rows._node_row("b", node, 0)}))
+    (found,) = store.read(statement("MATCH (n:OpNode) RETURN properties(n) AS row", returns="row"))
+    back = rows._node_from(found["row"])
+    assert json.dumps(thaw(back.attributes), sort_keys=True) == json.dumps(values, sort_keys=True)
 
 
 def test_what_is_not_there_is_none(store: Engine) -> None:
@@ -460,9 +491,11 @@ def test_changes_that_make_no_sense_are_refused(store: Engine) -> None:
         changes.set_status(store, "mlp_3", operation(), status="archived")
     with pytest.raises(ConfigError):
         changes.note(store, "mlp_3", operation())
-    for verb, arguments in ((changes.tag, {"tags": ["a"]}), (changes.archive, {}), (changes.purge, {})):
+    with pytest.raises(BlueprintNotFoundError):
+        changes.tag(store, "nothing", operation(), tags=["a"])
+    for verb in (changes.archive, changes.restore, changes.purge):
         with pytest.raises(BlueprintNotFoundError):
-            verb(store, "nothing", operation(), **arguments)
+            verb(store, "nothing", operation())
     assert len(events.history(store, "mlp_3")) == 1
 
 

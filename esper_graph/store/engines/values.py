@@ -54,7 +54,7 @@ def message_bytes(value: object) -> int:
 
     Example:
         >>> message_bytes({"name": "ab", "sizes": [1, 2]})
-        47
+        54
     """
     if isinstance(value, str):
         return 5 + (len(value) if value.isascii() else 4 * len(value))

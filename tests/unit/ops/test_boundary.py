@@ -61,7 +61,8 @@ def test_equal_constants_are_one_text() -> None:
         "constant", value=[2.0, 3.0], shape=[2], dtype="float32"
     )
     assert text_of("constant", value=0.0) != text_of("constant", value=-0.0)
-    assert text_of("constant", value=[0.0, -0.0]) != text_of("constant", value=0.0, shape=[2])
+    zeros = {text_of("constant", value=value, shape=[2]) for value in (0.0, -0.0, [0.0, -0.0], [-0.0, 0.0])}
+    assert len(zeros) == 4
     assert text_of("constant", value=1) != text_of("constant", value=1, dtype="int64")
 
 

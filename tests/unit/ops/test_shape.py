@@ -269,7 +269,9 @@ def test_pad_at_every_axis_with_a_value() -> None:
 
 def test_a_mirror_is_no_longer_than_the_axis() -> None:
     for mode, longest in (("reflect", 11), ("circular", 12)):
-        assert infer("pad", {"padding": [longest, 0], "mode": mode}, WORDS)
+        assert infer("pad", {"padding": [longest, 0], "mode": mode}, WORDS)[0] == (
+            tensor("batch", "length", 12 + longest),
+        )
         assert "float32[batch, length, 12]" in refusal(
             "pad", {"padding": [longest + 1, 0], "mode": mode}, WORDS
         )
@@ -288,9 +290,10 @@ def test_equal_paddings_are_one_text() -> None:
 
 @pytest.mark.parametrize("dim", [0, 1, -1])
 def test_gather_is_that_of_torch(dim: int) -> None:
-    index = tensor(*WORDS.shape[:dim], "keys", *WORDS.shape[dim + 1 :] if dim != -1 else (), dtype="int64")
-    ((found,), _) = infer("gather", {"dim": dim}, WORDS, index)
-    assert found == tensor(*index.shape)
+    sizes: list[int | str] = ["batch", "length", 12]
+    sizes[dim] = "keys"
+    index = tensor(*sizes, dtype="int64")
+    assert infer("gather", {"dim": dim}, WORDS, index)[0] == (tensor(*sizes),)
     assert_same_as_torch("gather", {"dim": dim}, [WORDS, index], lambda x, i: torch.gather(x, dim, i))
 
 
