@@ -217,7 +217,9 @@ def test_every_template_is_listed_and_its_blueprint_can_be_registered(commands: 
     assert commands.done("template", "list", "-q").lines == list(TEMPLATES)
     made = commands.done("template", "make", "squeezenet_fire", "in_channels=32")
     shown = commands.done("template", "show", "squeezenet_fire", "in_channels=32", "--json").json
-    assert [shown[key] for key in ("id", "nodes", "edges")] == [made.json[key] for key in ("id", "nodes", "edges")]
+    assert [shown[key] for key in ("id", "nodes", "edges")] == [
+        made.json[key] for key in ("id", "nodes", "edges")
+    ]
     (name,) = commands.done("blueprint", "register", "-", "-q", stdin=made.stdout).lines
     assert name == made.json["id"]
     assert commands.done("blueprint", "show", name, "--json").json["blueprint"]["nodes"]

@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from esper_graph.config import Secret, Settings, load_settings
 from esper_graph.errors import KernelError, StoreUnavailableError
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine, bolt, embedded, failures
-from tests.integration.commands import REPOSITORY, Ran, environment, flags, program, refused
+from tests.integration.commands import REPOSITORY, Commands, Ran, environment, program, refused
 from tests.integration.test_concurrency import perceptron
 
 SECONDS = 10.0
@@ -115,9 +116,8 @@ def _listening(behave: Callable[[socket.socket], None]) -> Generator[int]:
                 threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
         def answer(connection: socket.socket) -> None:
-            with connection:
-                with suppress(OSError):
-                    behave(connection)
+            with connection, suppress(OSError):
+                behave(connection)
 
         threading.Thread(target=serve, daemon=True).start()
         yield listener.getsockname()[1]
@@ -136,30 +136,26 @@ def test_a_port_that_speaks_something_else_is_told(
 # ---------------------------------------------------------------- no room for kernels
 
 
-def _limited(settings: Settings, kilobytes: int, *arguments: str) -> Ran:
-    """Run a command that may write no file larger than this."""
-    found = subprocess.run(
-        [
-            *("/bin/sh", "-c", f'ulimit -f {kilobytes * 2}; exec "$@"', "sh"),
-            *(sys.executable, "-m", "esper_graph", *flags(settings), *arguments),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-        env=environment(settings, ESPER_GRAPH_KERNELS=settings.kernels, PYTHONDONTWRITEBYTECODE="1"),
-        timeout=100,
-    )
-    return Ran(found.returncode, found.stdout, found.stderr)
+@contextmanager
+def _no_file_larger_than(size: int) -> Generator[None]:
+    """Let the system refuse to write more: as a full disk does, and needing no disk of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_kernel_that_finds_no_room_is_recorded_as_a_failed_attempt_only(
-    engine: Engine, engine_settings: Settings, tmp_path: Path
+    engine: Engine, engine_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(engine_settings, kernels=str(tmp_path / "kernels"))
+    monkeypatch.setenv("ESPER_GRAPH_KERNELS", settings.kernels)
     with BlueprintRegistry(settings=settings) as registry:
         registry.register(perceptron(700))
-        ran = _limited(settings, 4, "kernel", "compile", "mlp")
+        with _no_file_larger_than(4096):
+            ran = Commands(settings)("kernel", "compile", "mlp")
         refused(ran, 1, "cannot be written", "ESPER_GRAPH_KERNELS")
         assert registry.kernels("mlp") == ()
         (attempt,) = registry.attempts("mlp")
@@ -361,13 +357,15 @@ def test_a_killed_embedded_server_leaves_every_acknowledged_registration_whole(
             worker = threading.Thread(target=register, args=(registry,))
             worker.start()
             try:
+                killed = 0
                 for _ in range(kills):
+                    running = _another_than(killed, settings, worker)
                     before = len(acknowledged)
                     _until(lambda before=before: len(acknowledged) > before or not worker.is_alive())
                     time.sleep(chance.uniform(0, 0.2))
-                    running = embedded.status(settings)
-                    assert running is not None
                     os.kill(running.pid, signal.SIGKILL)
+                    killed = running.pid
+                _another_than(killed, settings, worker)
             finally:
                 before = len(acknowledged)
                 _until(lambda: len(acknowledged) > before or not worker.is_alive())
@@ -383,6 +381,17 @@ def test_a_killed_embedded_server_leaves_every_acknowledged_registration_whole(
         assert (after.code, after.stdout) == (0, "mlp_1\n"), after
     finally:
         embedded.stop(settings)
+
+
+def _another_than(killed: int, settings: Settings, worker: threading.Thread) -> embedded.Running:
+    """Wait until the client has started the engine anew."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and worker.is_alive():
+        running = embedded.status(settings)
+        if running is not None and running.pid != killed:
+            return running
+        time.sleep(0.01)
+    raise AssertionError("the engine was not started again")
 
 
 def _until(holds: Callable[[], bool], seconds: float = 60.0) -> None:

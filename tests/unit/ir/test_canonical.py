@@ -196,9 +196,32 @@ def test_a_search_over_the_limit_names_the_symmetric_part_only() -> None:
     assert encoding((labels, arcs)) == canonical_form(labels, arcs, visit_limit=20_000).encoding
 
 
-def test_a_very_large_symmetric_part_is_refused_and_not_guessed() -> None:
+LADDER = [
+    *((place, (place + 1) % 400) for place in range(400)),
+    *((place, place + 200) for place in range(200)),
+]
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        pytest.param(families.rook(20), id="dense"),
+        pytest.param(families.cai_furer_immerman(LADDER, twisted=False), id="large"),
+        pytest.param(
+            families.side_by_side(
+                *[
+                    families.cai_furer_immerman(families.PETERSEN, twisted=twist % 2 == 1)
+                    for twist in range(60)
+                ]
+            ),
+            id="many",
+        ),
+    ],
+)
+@pytest.mark.timeout(20)  # a second or two; the limit would bound nothing if it counted too little
+def test_a_symmetric_part_beyond_the_limit_is_refused_soon_and_not_guessed(graph: Labelled) -> None:
     with pytest.raises(SearchLimitExceeded):
-        canonical_form(*families.rook(20))
+        canonical_form(*graph)
 
 
 @pytest.mark.parametrize("arc", [(0, 2, ""), (2, 0, ""), (-1, 0, ""), (0, -1, "")])
