@@ -365,7 +365,7 @@ def test_a_killed_embedded_server_leaves_every_acknowledged_registration_whole(
                     time.sleep(chance.uniform(0, 0.2))
                     os.kill(running.pid, signal.SIGKILL)
                     killed = running.pid
-                _another_than(killed, settings, worker)
+                last = _another_than(killed, settings, worker)
             finally:
                 before = len(acknowledged)
                 _until(lambda: len(acknowledged) > before or not worker.is_alive())
@@ -377,6 +377,8 @@ def test_a_killed_embedded_server_leaves_every_acknowledged_registration_whole(
                 assert registry[f"mlp_{number}"].fingerprint == perceptron(number).fingerprint
             assert len(registry) - len(acknowledged) in {0, 1}
             assert registry.doctor() == ()
+        time.sleep(6)  # by now every keeper has seen that its engine is gone
+        assert embedded.status(settings) == last, "a keeper removed the state of another engine"
         after = program("--uri", settings.uri, "blueprint", "show", "mlp_1", "-q")
         assert (after.code, after.stdout) == (0, "mlp_1\n"), after
     finally:

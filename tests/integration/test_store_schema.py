@@ -56,7 +56,7 @@ def _pairs(engine: Engine, query: NamedQuery) -> set[tuple[str, str]]:
 def test_every_key_has_its_constraint_and_every_lookup_its_index(engine: Engine) -> None:
     schema.ensure(engine)
     assert _pairs(engine, RULES) >= UNIQUE
-    looked_up = {("Blueprint", name) for name in ("content_digest", "name", "status", "registered_at")}
+    looked_up = {("Blueprint", name) for name in ("content_digest", "name", "registered_at")}
     assert _pairs(engine, INDEXES) >= looked_up
     assert schema.version(engine) == schema.VERSION
     before = len(engine.read(RULES)), len(engine.read(INDEXES))

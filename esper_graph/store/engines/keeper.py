@@ -152,6 +152,13 @@ def _write_state(state: dict[str, object]) -> None:
     draft.replace(STATE)
 
 
+def _remove_state(pid: int) -> None:
+    """Remove the state of this engine; where it was killed, a client may have started the next one already."""
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads(Path(STATE).read_text(encoding="utf-8"))["pid"] == pid:
+            Path(STATE).unlink()
+
+
 def _watch(engine: _Engine, bolt_port: int, idle_seconds: float) -> None:
     """Return when the engine has ended, by itself or because nobody used it for so long."""
     in_use = os.open(IN_USE, os.O_RDWR | os.O_CREAT, 0o600)
@@ -202,7 +209,7 @@ def main(arguments: list[str]) -> None:
             _report(outcome, lock)
             _watch(engine, bolt_port, idle_seconds)
         finally:
-            Path(STATE).unlink(missing_ok=True)
+            _remove_state(engine.pid)
     finally:
         engine.stop()
 
