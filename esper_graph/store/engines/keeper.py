@@ -153,7 +153,7 @@ def _write_state(state: dict[str, object]) -> None:
 
 
 def _remove_state(pid: int) -> None:
-    """Remove the state of this engine; where it was killed, a client may have started the next one already."""
+    """Remove the state of this engine; after a kill it may be that of the next one already."""
     with contextlib.suppress(OSError, ValueError):
         if json.loads(Path(STATE).read_text(encoding="utf-8"))["pid"] == pid:
             Path(STATE).unlink()
