@@ -625,13 +625,13 @@ class BlueprintRegistry:
 
     def tag(self, blueprint_id: str, *tags: str, actor: str | None = None, reason: str | None = None) -> None:
         """Add tags; those that are there stay."""
-        self._change("tag", blueprint_id, actor, reason, tags=tags)
+        self._change("tag", blueprint_id, actor, reason, tags=tags, manifest=self.manifest)
 
     def untag(
         self, blueprint_id: str, *tags: str, actor: str | None = None, reason: str | None = None
     ) -> None:
         """Remove tags; those that are not there are no error."""
-        self._change("untag", blueprint_id, actor, reason, tags=tags)
+        self._change("untag", blueprint_id, actor, reason, tags=tags, manifest=self.manifest)
 
     def set_status(
         self, blueprint_id: str, status: str, *, actor: str | None = None, reason: str | None = None

@@ -4,6 +4,7 @@ Every flag and setting stands here because something was measured without it: th
 network, keep its logs in the user's working directory, hide its error texts, or take twice as long to start.
 """
 
+import fcntl
 import os
 import secrets
 import sys
@@ -133,21 +134,37 @@ def prepare(data: Path) -> None:
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        password = data / PASSWORD
-        if not password.exists():
-            if any(
-                entry.name not in {"start.lock", "in_use.lock", "log", LOGGING} for entry in data.iterdir()
-            ):
-                raise ConfigError(
-                    f"`{data}` is no data directory of esper_graph: it has files, but no `{PASSWORD}`",
-                    hint="name an empty or new directory, or put the lost password file back",
-                )
-            _write(password, secrets.token_urlsafe(24))
+        if not (data / PASSWORD).exists():
+            _claim(data)
         data.chmod(0o700)
         (data / "log").mkdir(mode=0o700, exist_ok=True)
         _write(data / LOGGING, _LOGGING_PROPERTIES)
     except OSError as error:
         raise unwritable(data, error) from None
+
+
+def _claim(data: Path) -> None:
+    """Make a directory ours by its password; of several processes that come at once, one does it."""
+    lock = os.open(data / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (data / PASSWORD).exists():
+            return
+        # A draft may be left of a process that was killed right here.
+        ours = {"start.lock", "in_use.lock", "log", LOGGING}
+        foreign = [
+            entry.name
+            for entry in data.iterdir()
+            if entry.name not in ours and not entry.name.startswith((f"{PASSWORD}.", f"{LOGGING}."))
+        ]
+        if foreign:
+            raise ConfigError(
+                f"`{data}` is no data directory of esper_graph: it has files, but no `{PASSWORD}`",
+                hint="name an empty or new directory, or put the lost password file back",
+            )
+        _write(data / PASSWORD, secrets.token_urlsafe(24))
+    finally:
+        os.close(lock)
 
 
 def unwritable(data: Path, error: OSError) -> StoreUnavailableError:
