@@ -183,7 +183,8 @@ def test_a_directory_with_other_files_is_left_alone(settings: Settings) -> None:
     (data / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(ConfigError, match="no data directory of esper_graph"):
         open_engine(settings)
-    assert [entry.name for entry in data.iterdir()] == ["thesis.txt"]
+    assert {entry.name for entry in data.iterdir()} <= {"thesis.txt", "start.lock"}
+    assert (data / "thesis.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_another_password_file_is_told_with_the_way_back(settings: Settings) -> None:
