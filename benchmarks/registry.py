@@ -11,7 +11,7 @@ from samples import ten_nodes
 
 from esper_graph.registry import BlueprintRegistry
 
-SINGLE, BATCH, READS = 200, 1000, 200
+SINGLE, BATCH, READS = 100, 500, 100
 
 
 def _distinct(numbers: "count[int]", amount: int) -> list[Any]:
@@ -33,7 +33,7 @@ def measure() -> dict[str, Any]:
         registries = {name: BlueprintRegistry(settings=settings) for name, settings in found.items()}
         numbers = {name: count() for name in registries}
         for name, registry in registries.items():  # warm-up of the server's compiler
-            for blueprint in _distinct(numbers[name], 300):
+            for blueprint in _distinct(numbers[name], 100):
                 registry.register(blueprint)
 
         def single(name: str) -> float:
@@ -64,7 +64,7 @@ def measure() -> dict[str, Any]:
             contenders[f"{name}: register one (blueprints/s)"] = lambda name=name: single(name)
             contenders[f"{name}: register_all (blueprints/s)"] = lambda name=name: batch(name)
             contenders[f"{name}: get, median (ms)"] = lambda name=name: read(name)
-        results = interleaved(contenders, rounds=5)
+        results = interleaved(contenders, rounds=3)
         for registry in registries.values():
             registry.close()
         return results
