@@ -8,6 +8,7 @@ from engines import engines
 from run import interleaved
 from samples import ten_nodes
 
+from esper_graph.ir.specs import Derivation
 from esper_graph.registry import BlueprintRegistry
 
 CHAIN, RUNGS = 2008, 40
@@ -31,7 +32,7 @@ def _ladder() -> tuple[list[Any], nx.DiGraph]:
     for _ in range(RUNGS):
         sides = [ten_nodes(next(numbers), "ladder").changed(parent_id=top.id) for _ in range(2)]
         bottom = ten_nodes(next(numbers), "ladder")
-        derivations = [side.changed(parent_id=side.id).derivations[0] for side in sides]
+        derivations = [Derivation(parent_id=side.id, kind="crossover") for side in sides]
         bottom = bottom.changed(derivations=derivations)
         for side in sides:
             graph.add_edge(side.id, top.id)
@@ -72,7 +73,7 @@ def measure() -> dict[str, Any]:
                     lambda: r.ancestors(bottom)
                 ),
             }
-        results = interleaved(contenders, rounds=5)
+        results = interleaved(contenders, rounds=3)
         for registry in registries.values():
             registry.close()
         return results
