@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from esper_graph.errors import BlueprintNotFoundError, QueryError
+from esper_graph.errors import BlueprintNotFoundError, IntegrityError, QueryError
 from esper_graph.property_graph.answer import Answer, Limit
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord, Relative
@@ -201,7 +201,7 @@ def chain_of(row: Row) -> tuple[DerivationRecord, ...] | None:
     if row["ids"] is None:
         return None
     ends = zip(row["ids"], row["ids"][1:], row["derivations"], strict=False)
-    return tuple(_record(child, parent, found["type"], found["properties"]) for child, parent, found in ends)
+    return tuple(_record(child, parent, found["type"], found) for child, parent, found in ends)
 
 
 # ---------------------------------------------------------------- walking
@@ -438,8 +438,14 @@ def _derivations(
 
 
 def _record(child: str, parent: str, relationship: str, properties: Mapping[str, Any]) -> DerivationRecord:
-    registered_at = properties["registered_at"]
-    assert isinstance(registered_at, datetime)
+    missing = [name for name in ("kind", "actor", "registered_at") if properties.get(name) is None]
+    if missing:
+        raise IntegrityError(
+            child,
+            f"its derivation from `{parent}` has no {' and no '.join(missing)}",
+            recorded=str(properties.get("key")),
+        )
+    at: datetime | str = properties["registered_at"]
     return DerivationRecord(
         child=child,
         parent=parent,
@@ -448,6 +454,6 @@ def _record(child: str, parent: str, relationship: str, properties: Mapping[str,
         edits=tuple(json.loads(properties.get("edits") or "[]")),
         actor=properties["actor"],
         reason=properties.get("reason"),
-        registered_at=registered_at,
+        registered_at=datetime.fromisoformat(at) if isinstance(at, str) else at,
         rediscovery=relationship == "REDISCOVERED_FROM",
     )

@@ -91,14 +91,22 @@ CASES = {
         "lineage_cycles",
         "root",
         ("root -> last -> ", " -> root"),
-        frozenset({"generations", "content"}),
+        frozenset({"generations", "content", "bare_derivations"}),
     ),
     "a parent of itself": Case(
         "MATCH (b:Blueprint {id: 'last'}) CREATE (b)-[:DERIVED_FROM {key: 'x'}]->(b)",
         "self_parents",
         "last",
         ("last -> last",),
-        frozenset({"generations", "content"}),
+        frozenset({"generations", "content", "bare_derivations"}),
+    ),
+    "a derivation written by hand": Case(
+        "MATCH (c:Blueprint {id: 'last'}) MATCH (p:Blueprint {id: 'root'}) "
+        "CREATE (c)-[:DERIVED_FROM {key: 'x', actor: 'me'}]->(p)",
+        "bare_derivations",
+        "last",
+        ("`root`", "lacks kind registered_at"),
+        frozenset({"content"}),
     ),
     "a wrong generation": Case(
         "MATCH (b:Blueprint {id: 'last'}) SET b.generation = 7", "generations", "last", ("is 7", "it is 2")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from esper_graph.errors import BlueprintNotFoundError, QueryError
+from esper_graph.errors import BlueprintNotFoundError, IntegrityError, QueryError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Relative
@@ -17,6 +18,7 @@ from esper_graph.store import lineage
 from esper_graph.store.engines import Engine
 from esper_graph.store.engines.bolt import BoltEngine
 from tests.integration.families import chain, ladder, plant, random_family
+from tests.integration.statements import statement
 
 
 def relatives(graph: "nx.DiGraph[str]", start: str) -> list[Relative]:
@@ -112,6 +114,34 @@ def test_generations_count_the_fewest_derivations(engine: Engine) -> None:
         ("c", 1, ("b",)),
         ("b", 2, ("a",)),
     ]
+
+
+@pytest.mark.parametrize("moment", ["2026-11-24T12:00:00+00:00", "2026-01-02T03:04:05.678901+05:30", None])
+def test_a_path_holds_the_same_derivations_as_the_list_of_parents(engine: Engine, moment: str | None) -> None:
+    plant(engine, [("b", "a")])
+    at = statement(
+        "MATCH (:Blueprint {id: 'b'})-[d:DERIVED_FROM]->() "
+        "SET d.registered_at = CASE WHEN $at IS NULL THEN datetime() ELSE datetime($at) END, d.reason = 'why'",
+        access="write",
+        parameters={"at": "STRING?"},
+    )
+    engine.write(lambda transaction: transaction.run(at, {"at": moment}))
+    assert lineage.path(engine, "a", "b") == lineage.parents(engine, "b")
+    if moment is not None:
+        assert lineage.parents(engine, "b")[0].registered_at == datetime.fromisoformat(moment)
+
+
+def test_a_derivation_that_does_not_say_what_it_is_is_an_error(engine: Engine) -> None:
+    plant(engine, [("b", "a")])
+    strip = statement("MATCH ()-[d:DERIVED_FROM]->() REMOVE d.kind, d.registered_at", access="write")
+    engine.write(lambda transaction: transaction.run(strip))
+    for ask in (
+        lambda: lineage.parents(engine, "b"),
+        lambda: lineage.children(engine, "a"),
+        lambda: lineage.path(engine, "a", "b"),
+    ):
+        with pytest.raises(IntegrityError, match="from `a` has no kind and no registered_at"):
+            ask()
 
 
 # ---------------------------------------------------------------- what is cut short says so

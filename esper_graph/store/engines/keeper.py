@@ -19,7 +19,6 @@ import contextlib
 import fcntl
 import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -160,25 +159,12 @@ def _remove_state(pid: int) -> None:
             Path(STATE).unlink()
 
 
-def _pipe_of_signals() -> int:
-    """Return what becomes readable when a child ends, so that whoever stops the engine need not wait."""
-    readable, writable = os.pipe()
-    os.set_blocking(writable, False)
-    signal.set_wakeup_fd(writable)
-    signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-    return readable
-
-
 def _watch(engine: _Engine, bolt_port: int, idle_seconds: float) -> None:
     """Return when the engine has ended, by itself or because nobody used it for so long."""
     in_use = os.open(IN_USE, os.O_RDWR | os.O_CREAT, 0o600)
     last_used, last_touched = time.monotonic(), 0.0
-    child_ended = _pipe_of_signals()
     while engine.is_running():
-        pause = min(max(idle_seconds / 10, 0.1), 5.0)
-        if select.select([child_ended], [], [], pause)[0]:
-            os.read(child_ended, 64)
-            continue
+        time.sleep(min(max(idle_seconds / 10, 0.1), 5.0))
         try:
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
