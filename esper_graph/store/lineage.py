@@ -454,6 +454,7 @@ def _record(child: str, parent: str, relationship: str, properties: Mapping[str,
         edits=tuple(json.loads(properties.get("edits") or "[]")),
         actor=properties["actor"],
         reason=properties.get("reason"),
-        registered_at=datetime.fromisoformat(at) if isinstance(at, str) else at,
+        # Where a zone has a name, it stands in brackets behind the offset.
+        registered_at=datetime.fromisoformat(at.partition("[")[0]) if isinstance(at, str) else at,
         rediscovery=relationship == "REDISCOVERED_FROM",
     )

@@ -121,7 +121,8 @@ def test_a_path_holds_the_same_derivations_as_the_list_of_parents(engine: Engine
     plant(engine, [("b", "a")])
     at = statement(
         "MATCH (:Blueprint {id: 'b'})-[d:DERIVED_FROM]->() "
-        "SET d.registered_at = CASE WHEN $at IS NULL THEN datetime() ELSE datetime($at) END, d.reason = 'why'",
+        "SET d.reason = 'why', "
+        "d.registered_at = CASE WHEN $at IS NULL THEN datetime() ELSE datetime($at) END",  # noqa: E501
         access="write",
         parameters={"at": "STRING?"},
     )
