@@ -8,17 +8,18 @@ All functions take ids of blueprints, not aliases.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from esper_graph.errors import BlueprintNotFoundError, IntegrityError, QueryError
-from esper_graph.property_graph.answer import Answer, Limit
+from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord, Relative
 from esper_graph.store.engines import Engine, Row
 from esper_graph.store.link import link
+from esper_graph.store.walk import Fetch, Member, Walk, inside, walk
 
 __all__ = [
     "ancestor_ids",
@@ -128,12 +129,12 @@ def tree(
     _check(max_generations, limit)
     starts = [root.id for root in roots(engine, blueprint_id)]
     if len(starts) <= _ROOTS:
-        fetch = _inside(_members(engine, "lineage/family", {"ids": starts}), _DOWN)
-        walk = _walk(fetch, starts, 0, max_generations, limit)
-        total = _walk(fetch, starts, 0).size if walk.cut else None
-        return walk.answer(total)
-    walk = _walk(_stepwise(engine, _DOWN, wide=False), starts, 0, max_generations, limit)
-    return walk.answer(None)
+        fetch = inside(_members(engine, "lineage/family", {"ids": starts}), upwards=False)
+        met = walk(fetch, starts, 0, max_generations, limit)
+        total = walk(fetch, starts, 0).size if met.cut else None
+        return met.answer(total)
+    met = walk(_stepwise(engine, _DOWN, wide=False), starts, 0, max_generations, limit)
+    return met.answer(None)
 
 
 def roots(engine: Engine, blueprint_id: str | None = None, *, limit: int | None = None) -> Answer[Relative]:
@@ -154,10 +155,10 @@ def roots(engine: Engine, blueprint_id: str | None = None, *, limit: int | None 
             total = engine.read(get("lineage/root_count"))[0]["total"]
     else:
         members = _start_members(engine, _UP, blueprint_id, wide=False)
-        walk = _walk(_inside(members, _UP), [blueprint_id], 0)
+        met = walk(inside(members, upwards=True), [blueprint_id], 0)
         found = [
             Relative(member, members[member].name, generation)
-            for member, generation in walk.generations.items()
+            for member, generation in met.generations.items()
             if not members[member].parents
         ]
         total = len(found)
@@ -222,94 +223,6 @@ _DOWN = _Direction("lineage/descendants", "lineage/descendant", "lineage/step_do
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """One blueprint; `onward` is where a walk goes from it."""
-
-    name: str
-    parents: tuple[str, ...]
-    onward: tuple[str, ...]
-
-
-_Fetch = Callable[[Sequence[str]], Mapping[str, _Member]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """What a walk met.
-
-    Attributes:
-        generations: Members in the order of the answer, with the level on which each was met first.
-        start: Where it began, if that is no member of the answer.
-        cut: What ended it early.
-        too_deep: It was given up: there are more levels than were to be fetched.
-    """
-
-    members: Mapping[str, _Member]
-    generations: Mapping[str, int]
-    start: str | None
-    cut: Limit | None
-    too_deep: bool = False
-
-    @property
-    def size(self) -> int:
-        return len(self.generations)
-
-    def answer(self, total: int | None) -> Answer[Relative]:
-        inside = set(self.generations)
-        if self.start is not None:
-            inside.add(self.start)
-        return Answer(
-            (
-                Relative(
-                    member,
-                    self.members[member].name,
-                    generation,
-                    tuple(sorted(inside.intersection(self.members[member].parents))),
-                )
-                for member, generation in self.generations.items()
-            ),
-            truncated_by=self.cut,
-            total=None if total is None else max(total, self.size),
-        )
-
-
-def _walk(
-    fetch: _Fetch,
-    starts: Iterable[str],
-    first_generation: int,
-    max_generations: int | None = None,
-    limit: int | None = None,
-    *,
-    start: str | None = None,
-    rounds: int | None = None,
-) -> _Walk:
-    """Visit level by level, each blueprint on the nearest level that has it."""
-    members: dict[str, _Member] = {}
-    generations: dict[str, int] = {}
-    seen = set(starts) if start is None else {start, *starts}
-    level = sorted(set(starts))
-    generation = first_generation
-    cut: Limit | None = None
-    while level and cut is None:
-        if max_generations is not None and generation > max_generations:
-            cut = "depth"
-            break
-        if limit is not None and len(generations) + len(level) > limit:
-            cut = "limit"
-            level = level[: limit - len(generations)]
-        if rounds is not None and generation > rounds:
-            return _Walk(members, generations, start, cut, too_deep=True)
-        found = fetch(level)
-        members.update(found)
-        generations.update((member, generation) for member in level if member in found)
-        onward = {following for member in found.values() for following in member.onward}
-        level = sorted(onward - seen)
-        seen |= onward
-        generation += 1
-    return _Walk(members, generations, start, cut)
-
-
 def _relatives(
     engine: Engine,
     direction: _Direction,
@@ -322,42 +235,42 @@ def _relatives(
     _check(max_generations, limit)
     if max_generations is None and limit is None:
         members = _start_members(engine, direction, blueprint_id, wide=wide)
-        return _walk_from(_inside(members, direction), blueprint_id).answer(None)
+        return _walk_from(inside(members, upwards=direction.upwards), blueprint_id).answer(None)
     step = _stepwise(engine, direction, wide=wide)
-    walk = _walk_from(step, blueprint_id, max_generations, limit, rounds=_ROUNDS)
-    if walk.too_deep:
+    met = _walk_from(step, blueprint_id, max_generations, limit, rounds=_ROUNDS)
+    if met.too_deep:
         members = _start_members(engine, direction, blueprint_id, wide=wide)
-        walk = _walk_from(_inside(members, direction), blueprint_id, max_generations, limit)
-        return walk.answer(len(members) - 1)
-    if walk.cut is None:
-        return walk.answer(None)
+        met = _walk_from(inside(members, upwards=direction.upwards), blueprint_id, max_generations, limit)
+        return met.answer(len(members) - 1)
+    if met.cut is None:
+        return met.answer(None)
     query = get(f"{direction.member}_count{_SUFFIX[wide]}")
     rows = engine.read(query, {"id": blueprint_id})
-    return walk.answer(rows[0]["total"] if rows else None)
+    return met.answer(rows[0]["total"] if rows else None)
 
 
 def _walk_from(
-    fetch: _Fetch,
+    fetch: Fetch,
     blueprint_id: str,
     max_generations: int | None = None,
     limit: int | None = None,
     *,
     rounds: int | None = None,
-) -> _Walk:
+) -> Walk:
     start = fetch([blueprint_id]).get(blueprint_id)
     if start is None:
         raise BlueprintNotFoundError(blueprint_id)
     onward = [following for following in start.onward if following != blueprint_id]
-    return _walk(fetch, onward, 1, max_generations, limit, start=blueprint_id, rounds=rounds)
+    return walk(fetch, onward, 1, max_generations, limit, start=blueprint_id, rounds=rounds)
 
 
-def _stepwise(engine: Engine, direction: _Direction, *, wide: bool) -> _Fetch:
+def _stepwise(engine: Engine, direction: _Direction, *, wide: bool) -> Fetch:
     """Fetch each level when the walk comes to it."""
     query = get(direction.step)
 
-    def fetch(ids: Sequence[str]) -> Mapping[str, _Member]:
+    def fetch(ids: Sequence[str]) -> Mapping[str, Member]:
         return {
-            row["id"]: _Member(row["name"], tuple(row["parents"]), tuple(row["onward"]))
+            row["id"]: Member(row["name"], tuple(row["parents"]), tuple(row["onward"]))
             for begin in range(0, len(ids), _BATCH)
             for row in engine.read(query, {"ids": ids[begin : begin + _BATCH], "rediscoveries": wide})
         }
@@ -365,35 +278,20 @@ def _stepwise(engine: Engine, direction: _Direction, *, wide: bool) -> _Fetch:
     return fetch
 
 
-def _inside(members: Mapping[str, _Member], direction: _Direction) -> _Fetch:
-    """Walk inside what was fetched already."""
-    if not direction.upwards:
-        below: dict[str, list[str]] = {member: [] for member in members}
-        for member, entry in members.items():
-            for parent in entry.parents:
-                if parent in below:
-                    below[parent].append(member)
-        members = {
-            member: _Member(entry.name, entry.parents, tuple(below[member]))
-            for member, entry in members.items()
-        }
-    return lambda ids: {member: members[member] for member in ids if member in members}
-
-
 def _start_members(
     engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool
-) -> Mapping[str, _Member]:
+) -> Mapping[str, Member]:
     members = _members(engine, direction.members + _SUFFIX[wide], {"id": blueprint_id})
     if not members:
         raise BlueprintNotFoundError(blueprint_id)
     return members
 
 
-def _members(engine: Engine, query: str, parameters: Mapping[str, object]) -> dict[str, _Member]:
+def _members(engine: Engine, query: str, parameters: Mapping[str, object]) -> dict[str, Member]:
     (row,) = engine.read(get(query), parameters)
     columns = zip(row["ids"], row["names"], row["parents"], strict=True)
     return {
-        member: _Member(name, above, above)
+        member: Member(name, above, above)
         for member, name, above in ((member, name, tuple(above)) for member, name, above in columns)
     }
 

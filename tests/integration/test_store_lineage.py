@@ -122,7 +122,7 @@ def test_a_path_holds_the_same_derivations_as_the_list_of_parents(engine: Engine
     at = statement(
         "MATCH (:Blueprint {id: 'b'})-[d:DERIVED_FROM]->() "
         "SET d.reason = 'why', "
-        "d.registered_at = CASE WHEN $at IS NULL THEN datetime() ELSE datetime($at) END",  # noqa: E501
+        "d.registered_at = CASE WHEN $at IS NULL THEN datetime() ELSE datetime($at) END",
         access="write",
         parameters={"at": "STRING?"},
     )
