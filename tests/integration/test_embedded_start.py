@@ -3,10 +3,7 @@
 import multiprocessing
 from pathlib import Path
 
-import pytest
-
 from esper_graph.config import load_settings
-from esper_graph.errors import ConfigError
 from esper_graph.store.engines import embedded, open_engine
 from tests.integration.test_engines import ONE
 
@@ -31,13 +28,3 @@ def test_ten_processes_that_come_first_share_one_engine(tmp_path: Path) -> None:
         assert embedded.stop(settings)
     assert embedded.status(settings) is None
     assert not embedded.stop(settings)
-
-
-def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:
-    settings = load_settings({"home": tmp_path}, environ={})
-    settings.data_directory.mkdir()
-    (settings.data_directory / "thesis.tex").write_text("mine", encoding="utf-8")
-    with pytest.raises(ConfigError, match="is no data directory of esper_graph"):
-        open_engine(settings)
-    assert [path.name for path in settings.data_directory.glob("*.tex")] == ["thesis.tex"]
-    assert not (settings.data_directory / "password").exists()

@@ -4,7 +4,7 @@ Every flag and setting stands here because something was measured without it: th
 network, keep its logs in the user's working directory, hide its error texts, or take twice as long to start.
 """
 
-import fcntl
+import contextlib
 import os
 import secrets
 import sys
@@ -144,27 +144,22 @@ def prepare(data: Path) -> None:
 
 
 def _claim(data: Path) -> None:
-    """Make a directory ours by its password; of several processes that come at once, one does it."""
-    lock = os.open(data / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (data / PASSWORD).exists():
-            return
-        # A draft may be left of a process that was killed right here.
-        ours = {"start.lock", "in_use.lock", "log", LOGGING}
-        foreign = [
-            entry.name
-            for entry in data.iterdir()
-            if entry.name not in ours and not entry.name.startswith((f"{PASSWORD}.", f"{LOGGING}."))
-        ]
-        if foreign:
-            raise ConfigError(
-                f"`{data}` is no data directory of esper_graph: it has files, but no `{PASSWORD}`",
-                hint="name an empty or new directory, or put the lost password file back",
-            )
-        _write(data / PASSWORD, secrets.token_urlsafe(24))
-    finally:
-        os.close(lock)
+    """Make a directory ours by its password; of several processes at once, the first one wins."""
+    # Listed before the second look: the engine's own files come only after the password.
+    names = [entry.name for entry in data.iterdir()]
+    if (data / PASSWORD).exists():
+        return
+    # Drafts belong to others who are just here, or were killed here.
+    ours = {"start.lock", "in_use.lock", "log", LOGGING}
+    if any(name not in ours and not name.startswith((f"{PASSWORD}.", f"{LOGGING}.")) for name in names):
+        raise ConfigError(
+            f"`{data}` is no data directory of esper_graph: it has files, but no `{PASSWORD}`",
+            hint="name an empty or new directory, or put the lost password file back",
+        )
+    draft = _draft(data / PASSWORD, secrets.token_urlsafe(24))
+    with contextlib.suppress(FileExistsError):
+        (data / PASSWORD).hardlink_to(draft)  # unlike a rename, this never replaces what is there
+    draft.unlink()
 
 
 def unwritable(data: Path, error: OSError) -> StoreUnavailableError:
@@ -176,7 +171,12 @@ def unwritable(data: Path, error: OSError) -> StoreUnavailableError:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    _draft(path, text).replace(path)
+
+
+def _draft(path: Path, text: str) -> Path:
+    """Write a file, for this user only, beside the place where it will go."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     draft.touch(mode=0o600)
     draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    return draft
