@@ -1,7 +1,7 @@
 """`esper-graph lineage`: where blueprints come from and what came of them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from esper_graph.cli.output import Columns, answer_table, completeness, document
 if TYPE_CHECKING:
     from esper_graph.property_graph.answer import Answer
     from esper_graph.property_graph.records import Relative
+    from esper_graph.registry import BlueprintRegistry
 
 _COLUMNS: Columns = {
     "generation": lambda one: one.generation,
@@ -41,29 +42,23 @@ def _relatives(command: Callable[..., None]) -> Callable[..., None]:
 @lineage.command()
 @_relatives
 @output_options
-def ancestors(
-    reference: str,
-    max_generations: int | None,
-    limit: int | None,
-    rediscoveries: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def ancestors(**asked: Any) -> None:
     """List what a blueprint derives from, nearest generation first."""
-    store = registry()
-    found = store.ancestors(
-        store.resolve(reference),
-        max_generations=max_generations,
-        limit=limit,
-        include_rediscoveries=rediscoveries,
-    )
-    _show(found, "no ancestors: it is a root", as_json, quiet)
+    _list(lambda store: store.ancestors, "no ancestors: it is a root", **asked)
 
 
 @lineage.command()
 @_relatives
 @output_options
-def descendants(
+def descendants(**asked: Any) -> None:
+    """List what derives from a blueprint, nearest generation first."""
+    _list(lambda store: store.descendants, "no descendants: it is a leaf", **asked)
+
+
+def _list(
+    verb: "Callable[[BlueprintRegistry], Callable[..., Answer[Relative]]]",
+    empty: str,
+    *,
     reference: str,
     max_generations: int | None,
     limit: int | None,
@@ -71,18 +66,13 @@ def descendants(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """List what derives from a blueprint, nearest generation first."""
     store = registry()
-    found = store.descendants(
+    found = verb(store)(
         store.resolve(reference),
         max_generations=max_generations,
         limit=limit,
         include_rediscoveries=rediscoveries,
     )
-    _show(found, "no descendants: it is a leaf", as_json, quiet)
-
-
-def _show(found: "Answer[Relative]", empty: str, as_json: bool, quiet: bool) -> None:
     emit(
         found,
         as_json=as_json,

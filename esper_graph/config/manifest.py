@@ -5,6 +5,8 @@ The table `OPS` is the truth about ops; a manifest may only narrow it.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast
@@ -137,7 +139,16 @@ def load_manifest(path: Path | None = None) -> Manifest:
     Raises:
         ConfigError: The file cannot be read, or something in it is unknown, missing, doubled or ill-typed.
     """
-    source = shipped("manifest.yaml") if path is None else path
+    return _shipped_manifest() if path is None else _read(path)
+
+
+@cache
+def _shipped_manifest() -> Manifest:
+    """The shipped one, which is asked for at every check and every cost, read once."""
+    return _read(shipped("manifest.yaml"))
+
+
+def _read(source: Path | Traversable) -> Manifest:
     try:
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -26,7 +26,7 @@ from esper_graph.errors import (
     suggestion,
 )
 from esper_graph.ir.blueprint import BlueprintIR
-from esper_graph.ir.specs import ConnectionType, EdgeSpec, NodeSpec
+from esper_graph.ir.specs import ConnectionType, EdgeSpec, NodeSpec, fresh_name
 from esper_graph.ops import OPS
 from esper_graph.ops.opdef import OpDef, settle
 
@@ -127,9 +127,9 @@ class Builder:
             FormatError: The id is taken or no id, or a value has no place in a blueprint.
         """
         op = _known(op_type)
-        node_id = self._fresh(op_type) if id is None else id
+        node_id = fresh_name(op_type, self._nodes) if id is None else id
         if node_id in self._nodes:
-            hint = f"`{self._fresh(node_id)}` is free; without `id` it is made from the op type"
+            hint = f"`{fresh_name(node_id, self._nodes)}` is free; without `id` it is made from the op type"
             problem = Problem(
                 "format", f"two nodes are called `{node_id}`", f"node `{node_id}`", hint, {"node": node_id}
             )
@@ -165,12 +165,6 @@ class Builder:
     def finish(self) -> BlueprintIR:
         """Return the blueprint; whether it is valid is said by its `validate`."""
         return BlueprintIR(nodes=list(self._nodes.values()), edges=list(self._edges), **self._metadata)
-
-    def _fresh(self, name: str) -> str:
-        number, fresh = 2, name
-        while fresh in self._nodes:
-            fresh, number = f"{name}_{number}", number + 1
-        return fresh
 
     def _edge(self, target: str, port: str, wire: Wire, number: int) -> EdgeSpec:
         where, facts = f"node `{target}`", {"node": target, "port": port, "source": wire.node_id}

@@ -5,7 +5,6 @@ need sound wiring are left out where it is not sound: they would only repeat wha
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import TYPE_CHECKING
 
 from esper_graph.config import Validation, load_manifest
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def default_limits(blueprint: "BlueprintIR | None" = None) -> Validation:
     """Return the shipped manifest's rules, with the limits that were raised for this blueprint."""
-    rules = _shipped_rules()
+    rules = load_manifest().validation
     raised: Mapping[str, int] = blueprint.limits if blueprint is not None else {}
     return raise_limits(rules, **raised) if raised else rules
 
@@ -62,11 +61,6 @@ def check(blueprint: "BlueprintIR", *, limits: Validation | None = None) -> list
     problems += _too_deep(graph, rules)
     problems += blueprint.inference.problems
     return problems
-
-
-@cache
-def _shipped_rules() -> Validation:
-    return load_manifest().validation
 
 
 def _too_large(blueprint: "BlueprintIR", rules: Validation) -> Iterator[Problem]:

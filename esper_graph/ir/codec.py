@@ -220,7 +220,7 @@ def _specs(kind: type[_Spec], items: object, path: str) -> list[_Spec]:
             problems.append(Problem("format", f"an object must be here, not {_shown(item)}", place))
             continue
         try:
-            spec = kind.model_construct()
+            spec = object.__new__(kind)
             kind.__pydantic_validator__.validate_python(item, self_instance=spec)
         except ValidationError as error:
             problems += [_with_hint(problem, kind) for problem in format_problems(error, place)]

@@ -7,7 +7,6 @@ call. They follow from the rules of the ops under a *binding*: a size for each s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -106,7 +105,7 @@ def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) ->
     graph, inference = blueprint.graph, blueprint.inference
     if graph.problems or graph.order is None or inference.problems:
         blueprint.validate()
-    bound = {**reference_binding(graph, inference, _reference_sizes()), **(binding or {})}
+    bound = {**reference_binding(graph, inference, load_manifest().reference_binding), **(binding or {})}
     types = [_bound(outputs, bound) for outputs in inference.outputs]
     nodes = tuple([_node_cost(graph, types, place) for place in range(len(graph.nodes))])
     return Costs(
@@ -147,11 +146,6 @@ def value_bytes(value: ValueType) -> int:
 
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
-
-
-@cache
-def _reference_sizes() -> Mapping[str, int]:
-    return load_manifest().reference_binding
 
 
 def _bound(outputs: tuple[ValueType, ...] | None, binding: Mapping[str, int]) -> tuple[ValueType, ...]:

@@ -9,6 +9,7 @@
 (16, ['modify_attribute', 'repair_attribute'])
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
@@ -17,14 +18,14 @@ from typing import Any, ClassVar, NamedTuple
 from esper_graph.errors import BlueprintError, EvolutionError, FormatError, close_names, suggestion
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.repair import repairs
-from esper_graph.ir.specs import EdgeSpec, NodeSpec, freeze, thaw
+from esper_graph.ir.specs import EdgeSpec, NodeSpec, freeze, fresh_name, thaw
 
 _NAMES = ("node_id", "edge_id", "after", "on_edge", "attribute")
 _Parts = tuple[list[NodeSpec], list[EdgeSpec]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edit:
+class Edit(ABC):
     """One change. `type` is its name in stored edits; the fields are its other keys."""
 
     type: ClassVar[str]
@@ -45,13 +46,13 @@ class Edit:
                 found[one.name] = thaw(value)
         return found
 
+    @abstractmethod
     def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
         """Return the changed nodes and edges.
 
         Raises:
             EvolutionError: It does not fit this blueprint.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +146,7 @@ class AddNode(Edit):
         nodes.insert(place + 1, self.node)
         first = touched[0]
         feeding = EdgeSpec(
-            id=_fresh(f"{first.source}_{self.node.id}", {edge.id for edge in edges}),
+            id=fresh_name(f"{first.source}_{self.node.id}", {edge.id for edge in edges}),
             source=first.source,
             source_port=first.source_port,
             target=self.node.id,
@@ -368,10 +369,3 @@ def _no_edge(edges: Sequence[EdgeSpec], edge_id: str) -> EvolutionError:
 def _rewired(edge: EdgeSpec, *, source: str, source_port: str | int | None = None) -> EdgeSpec:
     """The edge from another source; what it asserted about the tensor belonged to the old one."""
     return edge.replace(source=source, source_port=source_port, tensor_shape=None, dtype=None)
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    number, fresh = 2, name
-    while fresh in taken:
-        fresh, number = f"{name}_{number}", number + 1
-    return fresh

@@ -235,7 +235,7 @@ class Graph:
         if edge.source_port is None and names:
             return 0
         if edge.source_port in names:
-            return names.index(edge.source_port)  # type: ignore[arg-type]
+            return names.index(edge.source_port)
         if isinstance(edge.source_port, int) and edge.source_port < len(names):
             return edge.source_port
         message = f"`{edge.source}` ({op.op_type}) has no output port `{edge.source_port or 0}`"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from esper_graph.errors import FormatError, Problem, close_names, suggestion
-from esper_graph.ir.specs import EdgeSpec, FrozenDict, NodeSpec
+from esper_graph.ir.specs import EdgeSpec, FrozenDict, NodeSpec, fresh_name
 from esper_graph.ops import OPS
 
 TRANSFORMS = ("transpose", "reshape", "flatten", "unflatten", "cast", "detach", "slice")
@@ -49,11 +49,14 @@ def _transforms_as_nodes(
                     {"edge": edge.id, "value": op_type},
                 )
             )
-        node_id = _fresh(f"{edge.id}_{op_type}", node_ids)
+        node_id = fresh_name(f"{edge.id}_{op_type}", node_ids)
+        edge_id = fresh_name(f"{edge.id}_{op_type}", edge_ids)
+        node_ids.add(node_id)
+        edge_ids.add(edge_id)
         all_nodes.append(NodeSpec(id=node_id, op_type=op_type, attributes=FrozenDict(settings)))
         into = edge.replace(target=node_id, target_port=None, transform=None, connection_type="forward")
         onward = edge.replace(
-            id=_fresh(f"{edge.id}_{op_type}", edge_ids),
+            id=edge_id,
             source=node_id,
             source_port=None,
             transform=None,
@@ -62,14 +65,6 @@ def _transforms_as_nodes(
         )
         all_edges += [into, onward]
     return all_nodes, all_edges
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    number, fresh = 2, name
-    while fresh in taken:
-        fresh, number = f"{name}_{number}", number + 1
-    taken.add(fresh)
-    return fresh
 
 
 def _indexed(nodes: Sequence[NodeSpec]) -> tuple[NodeSpec, ...]:

@@ -42,10 +42,10 @@ class FrozenDict(dict[str, Any]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("attributes of a blueprint are immutable; make an edit instead")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse  # pyright: ignore[reportAssignmentType]
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
         return hash(frozenset(self.items()))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ def freeze(value: object, depth: int = 0) -> Any:
     """
     kind = type(value)
     if kind is int:
-        if not -MAX_INTEGER <= value <= MAX_INTEGER:  # type: ignore[operator]
+        if not -MAX_INTEGER <= cast(int, value) <= MAX_INTEGER:
             raise ValueError("a number does not fit into 64 bits")
         return value
     if kind is bool or value is None:
@@ -218,7 +218,7 @@ class NodeSpec(Value):
     precision: Precision = "fp32"
     shares: Id | None = None
 
-    def validate(self) -> bool:  # type: ignore[override]
+    def validate(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Check op type and attributes.
 
         Returns:
@@ -292,6 +292,18 @@ class Derivation(Value):
 def unique(values: Iterable[str]) -> tuple[str, ...]:
     """Sort and remove repetitions."""
     return tuple(sorted(set(values)))
+
+
+def fresh_name(name: str, taken: Collection[str]) -> str:
+    """Return the name, or the first of `name_2`, `name_3` … that is not taken.
+
+    >>> fresh_name("linear", {"linear", "linear_2"})
+    'linear_3'
+    """
+    number, fresh = 2, name
+    while fresh in taken:
+        fresh, number = f"{name}_{number}", number + 1
+    return fresh
 
 
 def duplicates(names: Sequence[str]) -> list[str]:
