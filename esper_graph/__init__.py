@@ -5,8 +5,9 @@
 Names load what they need when they are first used: importing this package imports neither torch nor neo4j.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from esper_graph.lazy import lazy_names
 
 if TYPE_CHECKING:
     from esper_graph.errors import EsperGraphError
@@ -16,17 +17,6 @@ if TYPE_CHECKING:
     from esper_graph.ops import OPS, register_op
     from esper_graph.property_graph.answer import Answer
     from esper_graph.registry import BlueprintRegistry
-
-_WHERE = {
-    "errors": ("EsperGraphError",),
-    "ir.blueprint": ("BlueprintIR", "BlueprintMetadata"),
-    "ir.build": ("Builder", "attention", "residual"),
-    "ir.specs": ("Derivation", "EdgeSpec", "NodeSpec"),
-    "ops": ("OPS", "register_op"),
-    "property_graph.answer": ("Answer",),
-    "registry": ("BlueprintRegistry",),
-}
-_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
     "OPS",
@@ -44,15 +34,26 @@ __all__ = [
     "residual",
 ]
 
+_find = lazy_names(
+    __name__,
+    {
+        "errors": ("EsperGraphError",),
+        "ir.blueprint": ("BlueprintIR", "BlueprintMetadata"),
+        "ir.build": ("Builder", "attention", "residual"),
+        "ir.specs": ("Derivation", "EdgeSpec", "NodeSpec"),
+        "ops": ("OPS", "register_op"),
+        "property_graph.answer": ("Answer",),
+        "registry": ("BlueprintRegistry",),
+    },
+)
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("esper-graph")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return _find(name)
 
 
 def __dir__() -> list[str]:

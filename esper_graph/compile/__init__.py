@@ -3,8 +3,9 @@
 Names load what they need when they are first used, so that importing this room does not import torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from esper_graph.lazy import lazy_names
 
 if TYPE_CHECKING:
     from esper_graph.compile.archive import read_facts
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
     from esper_graph.compile.lowering import LOWERINGS, register_lowering
     from esper_graph.compile.module import blueprint_to_module
     from esper_graph.compile.validate import Check, ValidationReport, validate_kernel
-
-_WHERE = {
-    "archive": ("read_facts",),
-    "build": ("compile_blueprint",),
-    "job": ("CompileJob", "CompileResult", "Hint"),
-    "kernel": ("Kernel", "load_kernel"),
-    "kernel_files": ("KernelFiles",),
-    "lowering": ("LOWERINGS", "register_lowering"),
-    "module": ("blueprint_to_module",),
-    "validate": ("Check", "ValidationReport", "validate_kernel"),
-}
-_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
     "LOWERINGS",
@@ -45,8 +34,16 @@ __all__ = [
     "validate_kernel",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "archive": ("read_facts",),
+        "build": ("compile_blueprint",),
+        "job": ("CompileJob", "CompileResult", "Hint"),
+        "kernel": ("Kernel", "load_kernel"),
+        "kernel_files": ("KernelFiles",),
+        "lowering": ("LOWERINGS", "register_lowering"),
+        "module": ("blueprint_to_module",),
+        "validate": ("Check", "ValidationReport", "validate_kernel"),
+    },
+)
