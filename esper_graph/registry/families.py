@@ -1,0 +1,118 @@
+"""Verbs about ancestry: who derives from whom."""
+
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
+
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.records import DerivationRecord, Relative
+from esper_graph.registry.base import OpenStore
+
+
+class Families(OpenStore):
+    """What answers questions about ancestors and descendants."""
+
+    def get_lineage(self, blueprint_id: str) -> Answer[BlueprintIR]:
+        """Return a blueprint and all its ancestors, every parent before its children, itself last."""
+        from esper_graph.store import blueprints, lineage
+
+        start = self._id(blueprint_id)
+        ordered = root_first(lineage.ancestors(self.engine, start), start)
+        return Answer(blueprints.get_many(self.engine, ordered))
+
+    def get_descendants(self, blueprint_id: str) -> Answer[BlueprintIR]:
+        """Return all descendants of a blueprint, nearest generation first, each once."""
+        from esper_graph.store import blueprints
+
+        found = self.descendants(blueprint_id)
+        return Answer(blueprints.get_many(self.engine, [relative.id for relative in found]))
+
+    def ancestors(
+        self,
+        blueprint_id: str,
+        *,
+        max_generations: int | None = None,
+        limit: int | None = None,
+        include_rediscoveries: bool = False,
+    ) -> Answer[Relative]:
+        """List what a blueprint derives from, nearest generation first; it is not among them.
+
+        Args:
+            max_generations: Derivations to follow; None follows all.
+            limit: Most relatives to return; the answer says what it leaves out.
+        """
+        from esper_graph.store import lineage
+
+        return lineage.ancestors(
+            self.engine,
+            self._id(blueprint_id),
+            max_generations=max_generations,
+            limit=limit,
+            include_rediscoveries=include_rediscoveries,
+        )
+
+    def descendants(
+        self,
+        blueprint_id: str,
+        *,
+        max_generations: int | None = None,
+        limit: int | None = None,
+        include_rediscoveries: bool = False,
+    ) -> Answer[Relative]:
+        """List what derives from a blueprint, nearest generation first; arguments as in `ancestors`."""
+        from esper_graph.store import lineage
+
+        return lineage.descendants(
+            self.engine,
+            self._id(blueprint_id),
+            max_generations=max_generations,
+            limit=limit,
+            include_rediscoveries=include_rediscoveries,
+        )
+
+    def ancestor_ids(self, blueprint_id: str) -> Answer[str]:
+        """List the ids of all ancestors, sorted."""
+        from esper_graph.store import lineage
+
+        return Answer(lineage.ancestor_ids(self.engine, self._id(blueprint_id)))
+
+    def descendant_ids(self, blueprint_id: str) -> Answer[str]:
+        """List the ids of all descendants, sorted."""
+        from esper_graph.store import lineage
+
+        return Answer(lineage.descendant_ids(self.engine, self._id(blueprint_id)))
+
+    def tree(self, blueprint_id: str) -> Answer[Relative]:
+        """List the family of a blueprint: its ancestors, itself, and all that descends from its roots."""
+        from esper_graph.store import lineage
+
+        return lineage.tree(self.engine, self._id(blueprint_id))
+
+    def path(self, one: str, other: str) -> tuple[DerivationRecord, ...] | None:
+        """Return a shortest chain of derivations between two blueprints, or None where neither descends."""
+        from esper_graph.store import lineage
+
+        return lineage.path(self.engine, self._id(one), self._id(other))
+
+    def roots(self, blueprint_id: str | None = None) -> Answer[Relative]:
+        """List the blueprints without parents: those of one blueprint's ancestry, or all."""
+        from esper_graph.store import lineage
+
+        return lineage.roots(self.engine, None if blueprint_id is None else self._id(blueprint_id))
+
+    def derivations(self, blueprint_id: str) -> Answer[DerivationRecord]:
+        """List how a blueprint came from its parents, rediscoveries included, oldest first."""
+        from esper_graph.store import lineage
+
+        return Answer(lineage.parents(self.engine, self._id(blueprint_id), include_rediscoveries=True))
+
+
+def root_first(relatives: Sequence[Relative], start: str) -> list[str]:
+    """Order ancestors so that parents stand before their children, with the start last.
+
+    Example:
+        >>> root_first([Relative("b", "", 1, ("a",)), Relative("a", "", 1)], "c")
+        ['a', 'b', 'c']
+    """
+    order = TopologicalSorter({one.id: one.parents for one in sorted(relatives, key=lambda one: one.id)})
+    return [*order.static_order(), start]

@@ -1,0 +1,115 @@
+"""Verbs that list, search and tell: nothing is written."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
+from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.records import Damage, EventRecord, MetricRecord, Summary
+from esper_graph.registry.base import OpenStore
+
+
+class Reading(OpenStore):
+    """What lists, searches and describes blueprints."""
+
+    def list(
+        self,
+        *,
+        tags: Sequence[str] = (),
+        status: str | None = None,
+        author: str | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+        archived: bool = False,
+    ) -> Answer[Summary]:
+        """List blueprints, newest registration first."""
+        from esper_graph.store import blueprints
+
+        return blueprints.summaries(
+            self.engine, tags=tags, status=status, author=author, name=name, limit=limit, archived=archived
+        )
+
+    def search_by_tags(self, tags: Sequence[str], match_all: bool = False) -> Answer[BlueprintIR]:  # noqa: FBT001, FBT002, the specification's call
+        """Find blueprints that have one of the tags, or all of them; no tags find all blueprints."""
+        from esper_graph.store import blueprints
+
+        found = blueprints.by_tags(self.engine, tags, match_all=match_all)
+        return Answer(blueprints.get_many(self.engine, found))
+
+    def search_by_performance(
+        self,
+        metric: str,
+        min_value: float | None = None,
+        max_value: float | None = None,
+        device: str | None = None,
+    ) -> Answer[BlueprintIR]:
+        """Find blueprints by the newest value of a metric, best first; `ranking` also tells the values.
+
+        Args:
+            device: None looks at all devices, and the best value of each blueprint counts.
+
+        Raises:
+            ConfigError: The manifest has no such metric.
+        """
+        from esper_graph.store import blueprints
+
+        ranked = self.ranking(metric, min_value=min_value, max_value=max_value, device=device)
+        return Answer(blueprints.get_many(self.engine, [record.blueprint for record in ranked]))
+
+    def ranking(
+        self,
+        metric: str,
+        *,
+        min_value: float | None = None,
+        max_value: float | None = None,
+        device: str | None = None,
+    ) -> Answer[MetricRecord]:
+        """List the newest value of a metric for each blueprint, best first, with its device."""
+        from esper_graph.store import metrics
+
+        direction = self.manifest.metric(metric).direction
+        return metrics.ranking(
+            self.engine, metric, direction, min_value=min_value, max_value=max_value, device=device
+        )
+
+    def metadata(self, blueprint_id: str) -> BlueprintMetadata:
+        """Compute what is known about a blueprint besides its content.
+
+        Raises:
+            BlueprintNotFoundError: There is none.
+        """
+        from esper_graph.store import blueprints
+
+        return blueprints.metadata(self.engine, self._id(blueprint_id))
+
+    def history(self, blueprint_id: str) -> Answer[EventRecord]:
+        """List all events that concern a blueprint, oldest first."""
+        from esper_graph.store import events
+
+        return events.history(self.engine, self._id(blueprint_id))
+
+    def export_manifest(self) -> dict[str, Any]:
+        """Describe the registry as plain data: every blueprint with tags, newest metrics and metadata."""
+        from esper_graph.store import blueprints
+
+        return blueprints.manifest(self.engine)
+
+    def query(self, name: str, **parameters: object) -> Answer[dict[str, Any]]:
+        """Run a query of the catalogue that reads, by name.
+
+        Raises:
+            QueryError: There is no such query, it does not read, or its parameters are wrong.
+        """
+        from esper_graph.property_graph import catalogue
+
+        return Answer(self.engine.read(catalogue.get(name), parameters))
+
+    def doctor(self) -> Answer[Damage]:
+        """Look for anything in the store that is not as it was written."""
+        from esper_graph.compile import KernelFiles
+        from esper_graph.store import doctor
+
+        here = None  # kernels at a URL cannot be listed
+        if "://" not in self.settings.kernels:
+            here = set(KernelFiles(self.settings.kernels).digests())
+        return Answer(doctor.examine(self.engine, kernel_digests=here))

@@ -1,0 +1,247 @@
+"""Verbs that add to the store: register, evolve, link."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from esper_graph.config import Validation
+from esper_graph.errors import EvolutionError, UnknownParentError
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.check import raise_limits
+from esper_graph.ir.edit import Edit, apply_edits
+from esper_graph.ir.specs import DERIVATION_KINDS, Derivation, freeze
+from esper_graph.property_graph.records import Registration
+from esper_graph.property_graph.registration import Prepared, id_of_child, prepare
+from esper_graph.registry.base import OpenStore
+
+Progress = Callable[[int, int | None], None]
+"""Called with how much is done and how much there is, where that is known."""
+
+
+class Registering(OpenStore):
+    """What adds blueprints and derivations."""
+
+    def register(
+        self,
+        blueprint: BlueprintIR,
+        *,
+        parents: Sequence[str] | None = None,
+        kind: str | None = None,
+        mutation_type: str | None = None,
+        external_parents: bool = False,
+        max_nodes: int | None = None,
+        max_edges: int | None = None,
+        max_depth: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        operation_id: str | None = None,
+    ) -> str:
+        """Register a blueprint and return the id of its structure; see `register_one` for all that is known.
+
+        A structure that is known already keeps its first id; the id given here becomes an alias of it.
+
+        Args:
+            parents: Ids of the blueprints it derives from, instead of its own derivations.
+            kind: Kind of these derivations, see `DERIVATION_KINDS`; several parents are a `crossover` if
+                nothing else is said.
+            mutation_type: Free text beside the kind.
+            external_parents: Keep parents that this store does not hold as names only.
+            max_nodes: Raised limit for this blueprint; its descendants inherit it. Likewise the two after it.
+            operation_id: Makes repeating the call with the same id a no-op.
+
+        Raises:
+            BlueprintError: The blueprint is not valid; nothing is stored.
+            UnknownParentError: A parent is not in this store.
+            IdTakenError: The id already names another structure.
+        """
+        return self.register_one(
+            blueprint,
+            parents=parents,
+            kind=kind,
+            mutation_type=mutation_type,
+            external_parents=external_parents,
+            max_nodes=max_nodes,
+            max_edges=max_edges,
+            max_depth=max_depth,
+            actor=actor,
+            reason=reason,
+            operation_id=operation_id,
+        ).id
+
+    def register_one(
+        self,
+        blueprint: BlueprintIR,
+        *,
+        parents: Sequence[str] | None = None,
+        kind: str | None = None,
+        mutation_type: str | None = None,
+        external_parents: bool = False,
+        max_nodes: int | None = None,
+        max_edges: int | None = None,
+        max_depth: int | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+        operation_id: str | None = None,
+    ) -> Registration:
+        """Register a blueprint and tell what became of it; arguments and errors as in `register`."""
+        from esper_graph.store import blueprints
+
+        if parents is not None:
+            blueprint = blueprint.changed(derivations=_derivations(parents, kind, mutation_type, reason))
+        limits = raise_limits(
+            self.manifest.validation, max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth
+        )
+        version = None
+        if blueprint.derivations:
+            known = blueprints.parents_of_new(self.engine, blueprint.parents)
+            missing = [name for name in blueprint.parents if name not in known]
+            if missing and not external_parents:
+                raise UnknownParentError(
+                    missing[0], child=blueprint.id, close=blueprints.close_ids(self.engine, missing[0])
+                )
+            for parent in known.values():
+                limits = raise_limits(limits, **parent.limits)
+            version = 1 + max(parent.version for parent in known.values()) if known else None
+        prepared = self._prepare(blueprint, limits, version)
+        operation = self._operation("blueprint.register", actor, reason, operation_id)
+        (registration,) = blueprints.save(
+            self.engine, [prepared], operation, self.manifest, external_parents=external_parents
+        )
+        return registration
+
+    def register_all(
+        self,
+        blueprints: Iterable[BlueprintIR],
+        *,
+        progress: Progress | None = None,
+        external_parents: bool = False,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> list[Registration]:
+        """Register many blueprints in batches; those of one batch are written in one transaction.
+
+        Parents may stand before their children in the same call. While one batch is being written, the next
+        is checked and fingerprinted.
+
+        Returns:
+            What became of each blueprint, in the order given.
+
+        Raises:
+            BlueprintError: One is not valid. Batches before it are written, its own and later ones are not.
+        """
+        from esper_graph.store import batches
+
+        total = len(blueprints) if isinstance(blueprints, Sequence) else None
+        return batches.register_all(
+            self.engine,
+            (self._prepare(blueprint, self.manifest.validation) for blueprint in blueprints),
+            lambda: self._operation("blueprint.register", actor, reason),
+            self.manifest,
+            external_parents=external_parents,
+            progress=(lambda done: progress(done, total)) if progress else None,
+        )
+
+    def rules(self, parents: Sequence[str] = ()) -> Validation:
+        """Return the manifest's rules, with the limits that children of these parents inherit."""
+        limits = self.manifest.validation
+        if parents:
+            from esper_graph.store import blueprints
+
+            for parent in blueprints.parents_of_new(self.engine, parents).values():
+                limits = raise_limits(limits, **parent.limits)
+        return limits
+
+    def evolve(
+        self,
+        parent_id: str,
+        mutations: Sequence[Edit | Mapping[str, Any]],
+        mutation_type: str = "optimization",
+        *,
+        kind: str | None = None,
+        blueprint_id: str | None = None,
+        name: str | None = None,
+        repair: bool = True,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> str:
+        """Derive a blueprint from a parent by edits, register it, and return its id.
+
+        Args:
+            mutations: Edits, or the plain data of edits, applied in order.
+            mutation_type: Free text; where it is a kind of derivation it is that kind, else a `mutation`.
+            blueprint_id: Id of the child; None makes one of the family's name and the fingerprint.
+            repair: Adjust consumers whose input changed; the adjustments are recorded among the edits.
+
+        Raises:
+            BlueprintNotFoundError: No blueprint has the parent's id.
+            EvolutionError: An edit does not fit, or the edits change nothing.
+            BlueprintError: The result is not valid; nothing is stored.
+        """
+        parent = self[parent_id]
+        outcome = apply_edits(parent, mutations, repair=repair)
+        if outcome.blueprint.fingerprint == parent.fingerprint:
+            raise EvolutionError(
+                f"the edits leave the structure of `{parent.id}` as it is, so there is nothing to register",
+                hint="names and hints are no part of the structure; see `tag`, `note` and `alias`",
+            )
+        kind = kind or (mutation_type if mutation_type in DERIVATION_KINDS else "mutation")
+        derivation = Derivation(
+            parent_id=parent.id,
+            kind=kind,  # pyright: ignore[reportArgumentType]  -- checked by the value itself
+            mutation_type=mutation_type if mutation_type != kind else None,
+            edits=tuple([freeze(edit.to_dict()) for edit in outcome.edits]),
+            reason=reason,
+        )
+        child = outcome.blueprint.changed(
+            id=blueprint_id or id_of_child(parent.id, outcome.blueprint.fingerprint),
+            name=name or parent.name,
+            version=parent.version + 1,
+            derivations=[derivation],
+        )
+        return self.register(child, actor=actor, reason=reason)
+
+    def link(
+        self,
+        child: str,
+        parent: str,
+        *,
+        kind: str = "mutation",
+        mutation_type: str | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Record that a blueprint derives from another one, where both are registered already.
+
+        Raises:
+            LineageCycleError: The parent descends from the child; the path is named, nothing is written.
+            BlueprintNotFoundError: One of them is unknown.
+        """
+        from esper_graph.store import lineage
+
+        lineage.link(
+            self.engine,
+            self._id(child),
+            self._id(parent),
+            kind=kind,
+            mutation_type=mutation_type,
+            reason=reason,
+            operation=self._operation("lineage.link", actor, reason),
+        )
+
+    def _prepare(self, blueprint: BlueprintIR, limits: Validation, version: int | None = None) -> Prepared:
+        return prepare(
+            blueprint,
+            self.manifest.validation,
+            self.manifest.reference_binding,
+            limits=limits,
+            version=version,
+        )
+
+
+def _derivations(
+    parents: Sequence[str], kind: str | None, mutation_type: str | None, reason: str | None
+) -> list[Derivation]:
+    kind = kind or ("crossover" if len(parents) > 1 else "mutation")
+    return [
+        Derivation(parent_id=parent, kind=kind, mutation_type=mutation_type, reason=reason)  # pyright: ignore[reportArgumentType]
+        for parent in dict.fromkeys(parents)
+    ]
