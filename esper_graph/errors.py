@@ -15,13 +15,15 @@
     ├── StoreError
     │   ├── BlueprintNotFoundError (LookupError)
     │   ├── IdTakenError                   the id already names another structure
-    │   ├── QueryError                     a query name or its parameters are wrong, or the engine refused it
+    │   ├── QueryError                     a query's parameters are wrong, or the engine refused it
+    │   │   └── UnknownQueryError (LookupError)
     │   ├── StoreUnavailableError          no engine answers
     │   ├── SchemaVersionError             the database was written by another version, or holds foreign data
     │   └── IntegrityError                 what is stored is no longer what was registered
     ├── CompileError
     │   ├── LoweringError                  an op, attribute or precision the compiler cannot express
     │   └── KernelError
+    │       ├── KernelNotFoundError (LookupError)
     │       ├── KernelBytesMissingError    the record exists, its bytes are not here
     │       └── UntrustedKernelError       the bytes are not the recorded ones
     ├── EvolutionError                     an edit that cannot be applied
@@ -275,6 +277,12 @@ class QueryError(StoreError):
     """A query, its parameters or its result is not as declared."""
 
 
+class UnknownQueryError(QueryError, LookupError):
+    """The catalogue has no query of this name."""
+
+    exit_code = 3
+
+
 class StoreUnavailableError(StoreError):
     """No engine answers at the configured place."""
 
@@ -316,6 +324,18 @@ class LoweringError(CompileError):
 
 class KernelError(CompileError):
     """A kernel cannot be stored, found or used."""
+
+
+class KernelNotFoundError(KernelError, LookupError):
+    """No recorded kernel has this digest."""
+
+    exit_code = 3
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(
+            f"no kernel has the digest `{digest}`", hint="list kernels with `esper-graph kernel list ID`"
+        )
 
 
 class KernelBytesMissingError(KernelError):

@@ -50,11 +50,17 @@ def register(
     quiet: bool,
 ) -> None:
     """Register blueprints from JSON files, `-` for standard input, or all files of directories."""
+    from esper_graph.ir.check import raise_limits
+
     read = read_blueprints(files)
     with_tags = [one.changed(tags=[*one.tags, *tags]) if tags else one for one in read]
-    refuse_invalid(with_tags, max_nodes, max_edges, max_depth)  # all files, before any of them is stored
     store = registry()
     references = [parent if external_parent else store.resolve(parent) for parent in parents]
+    for one in with_tags:  # all of them, before any is stored
+        inherited = store.rules(references or one.parents)
+        refuse_invalid(
+            one, raise_limits(inherited, max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
+        )
     found = [
         store.register_one(
             one,
@@ -250,8 +256,14 @@ def validate(
     quiet: bool,
 ) -> None:
     """Check files without storing anything; no store is needed."""
+    from esper_graph.ir.check import raise_limits
+
     read = read_blueprints(files)
-    refuse_invalid(read, max_nodes, max_edges, max_depth)
+    rules = registry().rules()
+    for one in read:
+        refuse_invalid(
+            one, raise_limits(rules, max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
+        )
     emit(
         [
             {"id": one.id, "fingerprint": one.fingerprint, "valid": True, "parameters": one.cost().parameters}

@@ -1,13 +1,14 @@
 """Blueprints from files, directories and standard input."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from esper_graph.errors import BlueprintError, EsperGraphError, Problem
 
 if TYPE_CHECKING:
+    from esper_graph.config import Validation
     from esper_graph.ir.blueprint import BlueprintIR
 
 
@@ -48,24 +49,17 @@ def read_blueprints(paths: Iterable[Path]) -> list["BlueprintIR"]:
     return [read_blueprint(path) for path in files]
 
 
-def refuse_invalid(
-    blueprints: Sequence["BlueprintIR"],
-    max_nodes: int | None = None,
-    max_edges: int | None = None,
-    max_depth: int | None = None,
-) -> None:
-    """Check all blueprints under the limits of this call.
+def refuse_invalid(blueprint: "BlueprintIR", rules: "Validation") -> None:
+    """Check a blueprint that was read.
 
     Raises:
-        BlueprintError: One is not valid.
+        BlueprintError: It is not valid.
     """
-    from esper_graph.ir.check import check, default_limits, raise_limits
+    from esper_graph.ir.check import check
 
-    rules = raise_limits(default_limits(), max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
-    for one in blueprints:
-        problems = check(one, limits=rules)
-        if problems:
-            raise BlueprintError.of(problems, one.id or one.name)
+    problems = check(blueprint, limits=rules)
+    if problems:
+        raise BlueprintError.of(problems, blueprint.id or blueprint.name)
 
 
 def _in_file(error: BlueprintError, path: Path) -> BlueprintError:

@@ -19,7 +19,6 @@ from esper_graph.ir.specs import (
     MAX_INTEGER,
     Derivation,
     EdgeSpec,
-    FrozenAttributes,
     FrozenDict,
     Name,
     NodeSpec,
@@ -62,6 +61,25 @@ def _limits(value: object) -> FrozenDict:
         if type(number) is not int or number < 1:
             raise ValueError(f"the limit `{name}` is a whole number from 1 on, not {number!r}")
     return limits
+
+
+def _by_name(value: object) -> FrozenDict:
+    """Freeze mappings whose keys are names of things, such as devices, rather than of attributes."""
+    if not isinstance(value, Mapping):
+        raise ValueError("what is known is a mapping from names to values")
+    named = cast(Mapping[str, object], value)
+    return FrozenDict(
+        {
+            name: _by_name(cast(object, item)) if isinstance(item, Mapping) else freeze(item)
+            for name, item in named.items()
+        }
+    )
+
+
+if TYPE_CHECKING:
+    ByName = Mapping[str, Any]
+else:
+    ByName = Annotated[FrozenDict, PlainValidator(_by_name)]
 
 
 class BlueprintIR(Value):
@@ -337,7 +355,7 @@ class BlueprintMetadata(Value):
     """
 
     blueprint_id: str
-    benchmarks: FrozenAttributes = EMPTY
+    benchmarks: ByName = EMPTY
     validation_passed: bool = True
     validation_errors: tuple[str, ...] = ()
     safety_score: float | None = None
@@ -346,8 +364,8 @@ class BlueprintMetadata(Value):
     average_improvement: float | None = None
     similar_blueprints: tuple[str, ...] = ()
     derived_blueprints: tuple[str, ...] = ()
-    training_metrics: FrozenAttributes = EMPTY
-    hyperparameters: FrozenAttributes = EMPTY
+    training_metrics: ByName = EMPTY
+    hyperparameters: ByName = EMPTY
     status: str = "registered"
     generation: int = 0
     registered_at: datetime | None = None

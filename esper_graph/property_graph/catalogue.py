@@ -21,7 +21,7 @@ from importlib.resources.abc import Traversable
 from typing import Literal, LiteralString, cast
 
 from esper_graph.config.shipped import shipped
-from esper_graph.errors import ConfigError, QueryError, close_names, suggestion
+from esper_graph.errors import ConfigError, QueryError, UnknownQueryError, close_names, suggestion
 
 Access = Literal["read", "write", "schema"]
 
@@ -119,7 +119,7 @@ class Catalogue:
         """Return the query of this name.
 
         Raises:
-            QueryError: There is none.
+            UnknownQueryError: There is none.
             ConfigError: Its file is not as a query file must be.
         """
         return self._read(name)
@@ -127,7 +127,7 @@ class Catalogue:
     def _load(self, name: str) -> NamedQuery:
         file = self._root.joinpath(f"{name}.cypher") if _NAME.fullmatch(name) else None
         if file is None or not file.is_file():
-            raise QueryError(
+            raise UnknownQueryError(
                 f"there is no query `{name}`",
                 hint=suggestion(close_names(name, self.names())) or "list them with `esper-graph query list`",
             )
@@ -153,7 +153,7 @@ def get(name: str) -> NamedQuery:
     """Return the shipped query of this name.
 
     Raises:
-        QueryError: There is none.
+        UnknownQueryError: There is none.
         ConfigError: Its file is not as a query file must be.
     """
     return shipped_catalogue().get(name)

@@ -28,6 +28,11 @@ Row = dict[str, Any]
 _HINTS = ("compute_intensity", "memory_bandwidth", "parallelism")
 _DEFAULTS = {name: NodeSpec.model_fields[name].default for name in _HINTS}
 _SHAPES = ("input_shape", "output_shape")
+_ESTIMATES = {
+    "estimated_flops": "flops",
+    "estimated_parameters": "parameters",
+    "estimated_memory_mb": "memory_mb",
+}
 _SCALARS = frozenset({str, int, float, bool})
 _LAST = 1 << 30  # derivations that were added later stand behind those of the registration
 
@@ -101,6 +106,9 @@ def save_row(
         properties["min_compute_capability"] = float(blueprint.min_compute_capability)
     if blueprint.requires_features:
         properties["requires_features"] = list(blueprint.requires_features)
+    estimates = [field for field in _ESTIMATES if getattr(blueprint, field) is not None]
+    if estimates:
+        properties["estimates"] = estimates  # given by its author; what comes back is the computed value
     if blueprint.limits:
         properties["limits"] = _json(dict(blueprint.limits))
     if list(graph.order) != sorted(graph.order):
@@ -266,6 +274,8 @@ def _blueprint(row: Mapping[str, Any], properties: Mapping[str, Any]) -> Bluepri
     fields: Row = {
         name: properties[name] for name in ("id", "name", "version", "description", "author", "created_at")
     }
+    for field in properties.get("estimates", ()):
+        fields[field] = properties[_ESTIMATES[field]]
     if "min_compute_capability" in properties:
         fields["min_compute_capability"] = properties["min_compute_capability"]
     if "limits" in properties:

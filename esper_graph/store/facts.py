@@ -7,7 +7,6 @@ from typing import Any
 
 from esper_graph.errors import BlueprintNotFoundError
 from esper_graph.ir.blueprint import BlueprintMetadata
-from esper_graph.ir.specs import freeze
 from esper_graph.property_graph.catalogue import get
 from esper_graph.store.engines import Engine, Row
 
@@ -32,7 +31,7 @@ def metadata(engine: Engine, blueprint_id: str) -> BlueprintMetadata:
     gains = [one["after"] - one["before"] for one in row["reports"] if {"after", "before"} <= one.keys()]
     return BlueprintMetadata(
         blueprint_id=row["id"],
-        benchmarks=freeze(_by_device(row["metrics"])),
+        benchmarks=_by_device(row["metrics"]),
         validation_passed=not failed,
         validation_errors=tuple(failed),
         safety_score=sum(bool(check["passed"]) for check in checks) / len(checks) if checks else None,

@@ -11,7 +11,7 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
 from esper_graph.templates import TEMPLATES
-from tests.integration.commands import Commands, Ran, environment, program, refused, written
+from tests.integration.commands import REPOSITORY, Commands, Ran, environment, program, refused, written
 from tests.integration.stock import network
 from tests.integration.test_concurrency import perceptron
 
@@ -276,6 +276,18 @@ def test_evolve_registers_a_child_and_names_the_repair(family: Commands) -> None
     refused(nothing, 1, "root")
 
 
+def test_files_are_checked_under_the_rules_of_the_registry_s_own_manifest(
+    commands: Commands, tmp_path: Path
+) -> None:
+    shipped = (REPOSITORY / "manifest.yaml").read_text(encoding="utf-8")
+    file = written(tmp_path)(network("root", 4))
+    for limit, code in ((2, 4), (1000, 0)):
+        own = tmp_path / "manifest.yaml"
+        own.write_text(shipped.replace("max_nodes: 1000", f"max_nodes: {limit}"), encoding="utf-8")
+        assert commands("--manifest", str(own), "blueprint", "validate", file).code == code
+        assert commands("--manifest", str(own), "blueprint", "register", file).code == code
+
+
 # ---------------------------------------------------------------- kernels
 
 
@@ -300,7 +312,7 @@ def test_kernels_are_compiled_listed_shown_and_verified(family: Commands) -> Non
     assert (damage.code, damage.lines) == (1, [digest])
     assert family.done("kernel", "compile", "root", "-q").lines == [digest], "the bytes are reproducible"
     family.done("store", "doctor")
-    refused(family("kernel", "show", "0" * 64), 1, "0" * 64)
+    refused(family("kernel", "show", "0" * 64), 3, "0" * 64)
 
 
 # ---------------------------------------------------------------- queries and the store
@@ -315,7 +327,7 @@ def test_queries_are_listed_shown_run_and_opened(family: Commands) -> None:
     )
     link = family.done("query", "open", "browse/overview").stdout
     assert link.startswith("http://localhost:7474/browser/?cmd=edit&arg=")
-    refused(family("query", "run", "browse/overveiw"), 1, "browse/overview")
+    refused(family("query", "run", "browse/overveiw"), 3, "browse/overview")
     ran = family("query", "run", "blueprint/purge", "id=root")
     assert (ran.code, ran.stdout) == (1, "")
     assert "root" in family.done("blueprint", "list", "-q").lines, "what writes is not run by hand"

@@ -94,7 +94,7 @@ def test_a_supplied_estimate_that_differs_is_a_warning(registry: BlueprintRegist
     found = registry.register_one(perceptron(3).changed(estimated_flops=1, estimated_parameters=35))
     assert len(found.warnings) == 1
     assert "estimated_flops is 1, computed is 60" in found.warnings[0]
-    assert registry["mlp"].estimated_flops is None or registry["mlp"].estimated_flops == 60
+    assert (registry["mlp"].estimated_flops, registry["mlp"].estimated_parameters) == (60, 35)
 
 
 def test_repeating_an_operation_is_no_second_one(registry: BlueprintRegistry) -> None:
@@ -343,6 +343,8 @@ def test_the_newest_value_of_each_device_counts_and_the_best_of_them_ranks(
         "cpu": {"latency_ms": 9.0, "throughput": 10.0},
         "gpu_a100": {"latency_ms": 7.0},
     }
+    registry.update_performance("fast", {"latency_ms": 1.0}, device="rtx-4090 (left)", new_device=True)
+    assert registry.metadata("fast").benchmarks["rtx-4090 (left)"] == {"latency_ms": 1.0}
 
 
 @pytest.mark.parametrize(

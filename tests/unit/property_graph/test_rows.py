@@ -89,6 +89,8 @@ def test_everything_comes_back() -> None:
         min_compute_capability=7.5,
         requires_features=["y", "x"],
         limits={"max_nodes": 2000},
+        estimated_flops=blueprint().cost().flops,
+        estimated_memory_mb=blueprint().cost().memory_mb,
         created_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone(timedelta(hours=2))),
     )
     found = blueprint_from(stored(value))
