@@ -6,7 +6,7 @@ two that are built differently but agree through the rules below compare equal w
 
 - whole multiples leave a quotient:  `(4*h + 3)//2  ->  2*h + 1 + 1//2  ->  2*h + 1`
 - common factors cancel:             `(2*h + 5)//4  ->  (h + 2)//2  ->  h//2 + 1`
-- nested quotients merge:            `((h + 1)//2 + 3)//4  ->  (h + 7)//8`
+- nested quotients merge:            `((h + 1)//2 + 3)//4  ->  (h + 7)//8`, `(3*h//2)//2  ->  3*h//4`
 
 Write sizes with ordinary arithmetic; plain integers stay plain integers.
 
@@ -305,12 +305,12 @@ def _floor(size: Dim, divisor: int) -> Dim:
     assert isinstance(numerator, Expression)
     if divisor == 1:
         return _canonical(whole) + numerator
-    if len(rest) == 1 and next(iter(rest.values())) == 1:
-        (monomial,) = rest
-        if len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], Quotient):
-            inner = monomial[0][0]
-            shifted = inner.numerator + constant * inner.divisor
-            return _canonical(whole) + _floor(shifted, divisor * inner.divisor)
+    for monomial, coefficient in numerator.terms:
+        inner, power = monomial[0] if len(monomial) == 1 else ("", 0)
+        if coefficient == power == 1 and isinstance(inner, Quotient):
+            others = numerator - Expression(((monomial, 1),))
+            merged = others * inner.divisor + inner.numerator
+            return _canonical(whole) + _floor(merged, divisor * inner.divisor)
     return _canonical(whole) + Expression(((((Quotient(numerator, divisor), 1),), 1),))
 
 

@@ -123,7 +123,9 @@ def test_whole_multiples_leave_a_floor_and_common_factors_cancel(
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(-20, 20), st.integers(-20, 20))
 def test_floors_of_floors_merge(first: int, second: int, inner: int, outer: int) -> None:
     n = symbol("n")
-    assert ((n + inner) // first + outer) // second == (n + inner + outer * first) // (first * second)
+    for factor in range(1, 6):
+        once = (factor * n + inner + outer * first) // (first * second)
+        assert ((factor * n + inner) // first + outer) // second == once
 
 
 @given(FORMULAS)
