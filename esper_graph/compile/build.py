@@ -7,6 +7,7 @@ import time
 import warnings as python_warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from esper_graph.compile.archive import (
@@ -41,9 +42,11 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
     """
     started = time.perf_counter()
     blueprint = job.blueprint
+    blueprint.validate()
+    named, job = job, _written_out(job)
     _check(job)
     program = emit(job)
-    facts = _facts(job, program)
+    facts = _facts(named, program)
     text = facts_text(facts)
     name = fresh_class_name()
     with _ONE_AT_A_TIME:
@@ -65,16 +68,28 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
         torch_version=str(facts["torch"]),
         esper_graph_version=str(facts["esper_graph"]),
         parameters=parameters,
-        hints=hints_of(blueprint),
+        hints=hints_of(job.blueprint),
         warnings=tuple(warnings),
         compile_ms=(time.perf_counter() - started) * 1e3,
     )
 
 
+def _written_out(job: CompileJob) -> CompileJob:
+    """The job with all blocks of the blueprint written out; what is inside keeps the origin of its use."""
+    blueprint, origins = job.blueprint, dict(job.origins)
+    if blueprint.expanded is blueprint:
+        return job
+    expansion = blueprint.expansion
+    for node, owner in zip(expansion.blueprint.nodes, expansion.owners, strict=True):
+        use = blueprint.nodes[owner]
+        if use.id in origins and node.id != use.id:
+            origins[node.id] = origins[use.id] + node.id.removeprefix(use.id)
+    return replace(job, blueprint=expansion.blueprint, origins=origins)
+
+
 def _check(job: CompileJob) -> None:
     if job.mode not in MODES:
         raise LoweringError(f"`{job.mode}` is not a mode", hint=f"the modes are {' and '.join(MODES)}")
-    job.blueprint.validate()
     for node in job.blueprint.nodes:
         if node.precision != "fp32":
             raise LoweringError(

@@ -22,7 +22,7 @@ def bindings(blueprint: BlueprintIR, batches: tuple[int, ...] = (1, 2, 5)) -> li
     Raises:
         KernelError: No small sizes fit.
     """
-    return [_fitting(blueprint, batch, turn) for turn, batch in enumerate(batches)]
+    return [_fitting(blueprint.expanded, batch, turn) for turn, batch in enumerate(batches)]
 
 
 def _fitting(blueprint: BlueprintIR, batch: int, turn: int) -> dict[str, int]:
@@ -82,6 +82,7 @@ def _input_types(blueprint: BlueprintIR) -> Iterator[TensorType]:
 
 def sample(blueprint: BlueprintIR, binding: Mapping[str, int], seed: int) -> list[Tensor]:
     """Draw a value for each input: normal floats, row numbers that exist, truth values that mostly hold."""
+    blueprint = blueprint.expanded
     generator = torch.Generator().manual_seed(seed)
     found: list[Tensor] = []
     for place, kind in zip(blueprint.graph.of_type("input"), _input_types(blueprint), strict=True):

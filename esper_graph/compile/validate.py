@@ -93,6 +93,7 @@ def validate_kernel(
     """
     from esper_graph.compile.sample import bindings as chosen
 
+    blueprint = blueprint.expanded
     checks: list[Check] = []
     for turn, binding in enumerate(bindings if bindings is not None else chosen(blueprint)):
         shown = ", ".join(f"{name} {size}" for name, size in sorted(binding.items()))
@@ -199,7 +200,7 @@ def _compared(
 def tensors_of(module: "torch.nn.Module", blueprint: BlueprintIR) -> dict[str, dict[str, "Tensor"]]:
     """Return a kernel's parameters and buffers by node id and name."""
     held = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    graph = blueprint.graph
+    graph = blueprint.expanded.graph
     found: dict[str, dict[str, Tensor]] = {}
     for place, (node, op) in enumerate(zip(graph.nodes, graph.ops, strict=True)):
         if op is not None and node.shares is None:

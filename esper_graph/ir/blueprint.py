@@ -31,6 +31,7 @@ from esper_graph.ir.specs import (
 )
 
 if TYPE_CHECKING:
+    from esper_graph.ir.blocks import Expansion
     from esper_graph.ir.cost import Costs
 
 LIMITS = ("max_nodes", "max_edges", "max_depth")
@@ -76,10 +77,19 @@ def _by_name(value: object) -> FrozenDict:
     )
 
 
+def _blocks(value: object) -> FrozenDict:
+    blocks = cast(Mapping[object, object], value if isinstance(value, Mapping) else {0: 0})
+    if not all(isinstance(key, str) and isinstance(one, BlueprintIR) for key, one in blocks.items()):
+        raise ValueError("blocks are a mapping from fingerprints to blueprints")
+    return FrozenDict(sorted(cast(Mapping[str, object], blocks).items())) if blocks else EMPTY
+
+
 if TYPE_CHECKING:
     ByName = Mapping[str, Any]
+    Blocks = Mapping[str, "BlueprintIR"]
 else:
     ByName = Annotated[FrozenDict, PlainValidator(_by_name)]
+    Blocks = Annotated[FrozenDict, PlainValidator(_blocks)]
 
 
 class BlueprintIR(Value):
@@ -95,6 +105,7 @@ class BlueprintIR(Value):
         version: Generation counter: 1 for roots.
         nodes: The operations, in listing order.
         edges: The tensors between them, in listing order.
+        blocks: Definitions of the blueprints that its nodes of op type `block` use, by fingerprint.
         tags: Words to find it by, sorted.
         author: Who made it.
         created_at: When, by the author's clock.
@@ -131,6 +142,7 @@ class BlueprintIR(Value):
     version: Annotated[int, Field(ge=1, le=MAX_INTEGER)] = 1
     nodes: Annotated[tuple[NodeSpec, ...], BeforeValidator(as_tuple)]
     edges: Annotated[tuple[EdgeSpec, ...], BeforeValidator(as_tuple)]
+    blocks: Blocks = EMPTY
     tags: Annotated[tuple[Tag, ...], BeforeValidator(_sorted_names), Field(max_length=100)] = ()
     author: Name = "system"
     created_at: Annotated[datetime, PlainValidator(_moment)] = Field(
@@ -181,7 +193,31 @@ class BlueprintIR(Value):
     @cached_property
     def inference(self) -> Inference:
         """The types of all values."""
+        if self.blocks or self.graph.of_type("block"):
+            from esper_graph.ir.blocks import infer_folded
+
+            return infer_folded(self)
         return infer(self.graph)
+
+    @cached_property
+    def expansion(self) -> "Expansion":
+        """All blocks written out, and where the folded nodes are in it.
+
+        Raises:
+            BlueprintError: A definition is missing or does not fit.
+        """
+        from esper_graph.ir.blocks import expand
+
+        return expand(self)
+
+    @property
+    def expanded(self) -> "BlueprintIR":
+        """The same network with all blocks written out; itself where it has none.
+
+        Raises:
+            BlueprintError: A definition is missing or does not fit.
+        """
+        return self.expansion.blueprint if self.graph.of_type("block") else self
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -260,10 +296,10 @@ class BlueprintIR(Value):
     def changed(self, **changes: Any) -> Self:
         """Return a copy with other metadata; what follows from nodes and edges is kept, not computed again.
 
-        For fields other than `nodes` and `edges`; they are checked like those of a new value.
+        For fields other than `nodes`, `edges` and `blocks`; they are checked like those of a new value.
         """
         copy = self.replace(**changes)
-        known, kept = vars(self), ("graph", "inference", "problems", "fingerprint")
+        known, kept = vars(self), ("graph", "inference", "expansion", "problems", "fingerprint")
         vars(copy).update({name: known[name] for name in kept if name in known})
         if "limits" in changes:
             vars(copy).pop("problems", None)

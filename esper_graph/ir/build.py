@@ -25,6 +25,7 @@ from esper_graph.errors import (
     close_names,
     suggestion,
 )
+from esper_graph.ir.blocks import symbols_of
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.specs import ConnectionType, EdgeSpec, NodeSpec, fresh_name
 from esper_graph.ops import OPS
@@ -105,9 +106,10 @@ class Builder:
     """
 
     def __init__(self, id: str = "", *, name: str | None = None, **metadata: Any) -> None:
-        self._metadata = {"id": id, "name": name or id or "unnamed", **metadata}
+        self._metadata: dict[str, Any] = {"id": id, "name": name or id or "unnamed", **metadata}
         self._nodes: dict[str, NodeSpec] = {}
         self._edges: list[EdgeSpec] = []
+        self._blocks: dict[str, BlueprintIR] = dict(self._metadata.pop("blocks", {}))
 
     def __getattr__(self, op_type: str) -> Callable[..., Wire]:
         if op_type.startswith("_"):
@@ -158,13 +160,50 @@ class Builder:
         self._edges += edges
         return Wire(self, node_id, op.output_names(settled.values))
 
+    def block(
+        self,
+        definition: BlueprintIR,
+        /,
+        *inputs: Wire,
+        bindings: Mapping[str, int | str] | None = None,
+        id: str | None = None,
+        **settings: Any,
+    ) -> Wire:
+        """Use another blueprint as one node, fed in the order of its inputs.
+
+        Args:
+            bindings: Which sizes the symbols of the definition have here; those left out keep their names.
+            settings: `shares` names another use of the same definition whose parameters this one uses.
+
+        Raises:
+            BlueprintError: The definition is not valid.
+            BadAttributeError: The definition has no such symbol.
+            DanglingEdgeError: A wire comes from another builder.
+        """
+        definition.validate()
+        name, known, bound = definition.fingerprint, symbols_of(definition), bindings or {}
+        for one in bound:
+            if one not in known:
+                hint = suggestion(close_names(one, known)) or f"its sizes are {', '.join(known) or 'none'}"
+                message = f"`{definition.name}` has no size `{one}` to bind"
+                raise BadAttributeError(Problem("bad_attribute", message, "", hint, {"symbol": one}))
+        self._blocks[name] = definition
+        attributes = {
+            "blueprint": name,
+            "bindings": [bound.get(one, one) for one in known],
+            "outputs": len(definition.graph.of_type("output")),
+        }
+        return self.node("block", *inputs, id=id, **attributes, **settings)
+
     def output(self, value: Wire, /, *, id: str | None = None, **settings: Any) -> None:
         """Add an output: a result of the kernel, in the order in which outputs are added."""
         self.node("output", value, id=id, **settings)
 
     def finish(self) -> BlueprintIR:
         """Return the blueprint; whether it is valid is said by its `validate`."""
-        return BlueprintIR(nodes=list(self._nodes.values()), edges=list(self._edges), **self._metadata)
+        return BlueprintIR(
+            nodes=list(self._nodes.values()), edges=list(self._edges), blocks=self._blocks, **self._metadata
+        )
 
     def _edge(self, target: str, port: str, wire: Wire, number: int) -> EdgeSpec:
         where, facts = f"node `{target}`", {"node": target, "port": port, "source": wire.node_id}

@@ -77,24 +77,21 @@ def canonical_form(
         >>> one.encoding == other.encoding, one.order, other.order
         (True, (0, 1, 2), (1, 2, 0))
     """
-    vertex_names, colours = _places(labels)
+    vertex_names = sorted(set(labels))
+    number = {name: place for place, name in enumerate(vertex_names)}
+    colours = [number[name] for name in labels]
     arcs = list(arcs)
-    arc_names, codes = _places([name for _, _, name in arcs])
+    arc_names = sorted({name for _, _, name in arcs})
+    code = {name: place for place, name in enumerate(arc_names)}
+    numbered: list[Arc] = []
     count = len(colours)
-    for source, target, _ in arcs:
+    for source, target, name in arcs:
         if not (0 <= source < count and 0 <= target < count):
             raise IndexError(f"an arc leads from {source} to {target}, but the vertices are 0 to {count - 1}")
-    numbered = [(source, target, code) for (source, target, _), code in zip(arcs, codes, strict=True)]
+        numbered.append((source, target, code[name]))
     order = _order(colours, numbered, len(arc_names), visit_limit)
     encoding = _encode(order, vertex_names, colours, arc_names, numbered)
     return CanonicalForm(tuple(order), encoding)
-
-
-def _places(names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """The distinct names, sorted, and the place of each name among them."""
-    distinct = sorted(set(names))
-    place = dict(zip(distinct, range(len(distinct)), strict=True))
-    return distinct, [place[name] for name in names]
 
 
 def _order(colours: list[int], arcs: list[Arc], width: int, visit_limit: int) -> list[int]:

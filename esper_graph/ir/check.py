@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 from esper_graph.config import Validation, load_manifest
 from esper_graph.errors import Problem, close_names, suggestion
+from esper_graph.ir.blocks import BLOCK, block_problems, size_of
 from esper_graph.ir.graph import Graph
 
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
+
+
+_ALWAYS = ("Boundary", "Block")  # what is inside of a block is looked at itself
 
 
 def default_limits(blueprint: "BlueprintIR | None" = None) -> Validation:
@@ -58,16 +62,18 @@ def check(blueprint: "BlueprintIR", *, limits: Validation | None = None) -> list
     for find in _STRUCTURE:
         problems += find(graph)
     problems += _narrowed(graph, rules)
-    problems += _too_deep(graph, rules)
+    if not graph.of_type(BLOCK):
+        problems += _too_deep(graph, rules)
+    elif not problems and not block_problems(blueprint):
+        inner = blueprint.expanded.graph
+        problems += [*_gradients_in_results(inner), *_narrowed(inner, rules), *_too_deep(inner, rules)]
     problems += blueprint.inference.problems
     return problems
 
 
 def _too_large(blueprint: "BlueprintIR", rules: Validation) -> Iterator[Problem]:
-    for what, count, limit in (
-        ("nodes", len(blueprint.nodes), rules.max_nodes),
-        ("edges", len(blueprint.edges), rules.max_edges),
-    ):
+    nodes, edges = size_of(blueprint)
+    for what, count, limit in (("nodes", nodes, rules.max_nodes), ("edges", edges, rules.max_edges)):
         if count > limit:
             yield _over(what, count, limit)
 
@@ -101,12 +107,11 @@ def _cycle(graph: Graph) -> Iterator[Problem]:
 
 
 def _boundary(graph: Graph) -> Iterator[Problem]:
-    op_types = {node.op_type for node in graph.nodes}
-    if "output" not in op_types:
+    if "output" not in graph.by_type:
         yield Problem(
             "dangling_edge", "the blueprint has no output", hint="add a node of op type `output` and feed it"
         )
-    if not op_types & {"input", "constant"}:
+    if not graph.by_type.keys() & {"input", "constant"}:
         yield Problem(
             "dangling_edge",
             "the blueprint has no input and no constant",
@@ -193,7 +198,7 @@ def _attention_edges(graph: Graph) -> Iterator[Problem]:
 
 def _gradients_in_results(graph: Graph) -> Iterator[Problem]:
     """A gradient exists only after the results: nothing that depends on one can be among them."""
-    if graph.order is None:
+    if graph.order is None or "gradient_norm" not in graph.by_type:
         return
     origin: dict[int, int] = {}
     for place in graph.order:
@@ -219,7 +224,7 @@ def _narrowed(graph: Graph, rules: Validation) -> Iterator[Problem]:
     if rules.allowed_op_types is None:
         return
     for node, op in zip(graph.nodes, graph.ops, strict=True):
-        if op is not None and op.family != "Boundary" and node.op_type not in rules.allowed_op_types:
+        if op is not None and op.family not in _ALWAYS and node.op_type not in rules.allowed_op_types:
             yield Problem(
                 "unknown_op",
                 f"the manifest does not allow the op `{node.op_type}`",

@@ -1,8 +1,8 @@
 """Blueprints as JSON documents, read strictly.
 
-The layout is `{"format", "format_version", "id", "name", "version", "nodes", "edges", "tags", "metadata"}`;
-`format` may be left out. Unknown and doubled keys, numbers that are not finite and values of another type
-are refused with their JSON path.
+The layout is `{"format", "format_version", "id", "name", "version", "nodes", "edges", "blocks", "tags",
+"metadata"}`; `format` and `blocks` may be left out. Unknown and doubled keys, numbers that are not finite and
+values of another type are refused with their JSON path.
 """
 
 import json
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 FORMAT = "esper-graph/blueprint"
 FORMAT_VERSION = 1
 MAX_BYTES = 64 << 20
-TOP = ("format", "format_version", "id", "name", "version", "nodes", "edges", "tags", "metadata")
+MAX_NESTING = 32
+TOP = ("format", "format_version", "id", "name", "version", "nodes", "edges", "blocks", "tags", "metadata")
 METADATA = (
     *("author", "created_at", "description", "derivations", "parent_id", "mutation_type", "limits"),
     *("estimated_flops", "estimated_parameters", "estimated_memory_mb"),
@@ -45,6 +46,11 @@ def to_dict(blueprint: "BlueprintIR") -> dict[str, Any]:
         "version": blueprint.version,
         "nodes": [_fields(node) for node in blueprint.nodes],
         "edges": [_fields(edge) for edge in blueprint.edges],
+        **(
+            {"blocks": {name: to_dict(one) for name, one in blueprint.blocks.items()}}
+            if blueprint.blocks
+            else {}
+        ),
         "tags": list(blueprint.tags),
         "metadata": {
             "author": blueprint.author,
@@ -71,7 +77,8 @@ def to_json(blueprint: "BlueprintIR", *, indent: int | None = 2) -> str:
 def content_digest(blueprint: "BlueprintIR") -> str:
     """Return the SHA-256 of format, name, version, nodes and edges in canonical JSON.
 
-    Tags, status, lineage and times may change after registration and are left out.
+    Tags, status, lineage and times may change after registration and are left out. The nodes name the
+    definitions of their blocks by fingerprint; each definition has a digest of its own.
     """
     content = [
         FORMAT_VERSION,
@@ -179,6 +186,10 @@ def from_dict(data: Mapping[str, Any]) -> "BlueprintIR":
     Raises:
         FormatError: Something is missing, unknown or ill-typed; each problem has its JSON path.
     """
+    return _from_dict(data, 0)
+
+
+def _from_dict(data: object, depth: int) -> "BlueprintIR":
     from esper_graph.ir.blueprint import BlueprintIR
 
     top = _mapping(data, "$", TOP, required=("name", "nodes", "edges"))
@@ -195,6 +206,7 @@ def from_dict(data: Mapping[str, Any]) -> "BlueprintIR":
     metadata = _mapping(top.get("metadata", {}), "$.metadata", METADATA)
     nodes = _specs(NodeSpec, top["nodes"], "$.nodes")
     edges = _specs(EdgeSpec, top["edges"], "$.edges")
+    blocks = _blocks(top.get("blocks", {}), depth)
     fields = {name: top[name] for name in ("id", "name", "version", "tags") if name in top}
     fields |= {name: value for name, value in metadata.items() if name not in ("created_at", "derivations")}
     if "created_at" in metadata:
@@ -204,9 +216,30 @@ def from_dict(data: Mapping[str, Any]) -> "BlueprintIR":
     if fields.get("derivations") and "mutation_type" in fields and "parent_id" not in fields:
         del fields["mutation_type"]
     try:
-        return BlueprintIR(**fields, nodes=nodes, edges=edges)
+        return BlueprintIR(**fields, nodes=nodes, edges=edges, blocks=blocks)
     except FormatError as error:
         raise FormatError(*[_at_document(problem) for problem in error.problems]) from None
+
+
+def _blocks(items: object, depth: int) -> "dict[str, BlueprintIR]":
+    """Read the definitions of blocks, which are documents themselves."""
+    if not isinstance(items, Mapping):
+        _refuse(f"blocks are an object, not {_shown(items)}", "$.blocks")
+    if depth == MAX_NESTING:
+        _refuse(f"blocks nest more than {MAX_NESTING} levels", "$.blocks")
+    found: dict[str, BlueprintIR] = {}
+    for name, item in cast(Mapping[str, object], items).items():
+        try:
+            found[name] = _from_dict(item, depth + 1)
+        except FormatError as error:
+            path = f"$.blocks.{name}"
+            raise FormatError(
+                *[
+                    Problem(one.kind, one.message, path + one.where.removeprefix("$"), one.hint, one.facts)
+                    for one in error.problems
+                ]
+            ) from None
+    return found
 
 
 def _specs(kind: type[_Spec], items: object, path: str) -> list[_Spec]:

@@ -5,15 +5,16 @@ all other arithmetic is `elementwise`, one for each element computed. All figure
 call. They follow from the rules of the ops under a *binding*: a size for each symbol of the blueprint.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from esper_graph.config import load_manifest
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference
 from esper_graph.ops.dims import Expression, evaluate, product, symbols
+from esper_graph.ops.opdef import MEMO, Settled, inferred
 from esper_graph.ops.values import DTYPES, TensorType, TupleType, ValueType
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ PRECISION_BYTES: Mapping[str, int] = MappingProxyType({"fp32": 4, "fp16": 2, "bf
 MEGABYTE = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCost:
+class NodeCost(NamedTuple):
     """What one node costs under a binding.
 
     Attributes:
@@ -51,8 +51,7 @@ class NodeCost:
         return self.macs * 2
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(NamedTuple):
     """What a blueprint costs under a binding of its symbols.
 
     Attributes:
@@ -102,12 +101,15 @@ def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) ->
         >>> total.parameters, total.macs, total.elementwise
         (7850, 62720, 80)
     """
+    if blueprint.blocks:
+        blueprint.validate()
+        blueprint = blueprint.expanded
     graph, inference = blueprint.graph, blueprint.inference
     if graph.problems or graph.order is None or inference.problems:
         blueprint.validate()
     bound = {**reference_binding(graph, inference, load_manifest().reference_binding), **(binding or {})}
-    types = [_bound(outputs, bound) for outputs in inference.outputs]
-    nodes = tuple([_node_cost(graph, types, place) for place in range(len(graph.nodes))])
+    sizes = tuple(bound.items())
+    nodes = tuple([_node_cost(graph, inference, place, sizes) for place in range(len(graph.nodes))])
     return Costs(
         binding=MappingProxyType(bound),
         nodes=nodes,
@@ -148,13 +150,32 @@ def value_bytes(value: ValueType) -> int:
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
-def _bound(outputs: tuple[ValueType, ...] | None, binding: Mapping[str, int]) -> tuple[ValueType, ...]:
-    assert outputs is not None, "only valid blueprints get here"
-    return tuple([_bound_value(value, binding) for value in outputs])
+class _Work(NamedTuple):
+    """Multiply-adds, other arithmetic and bytes of results of one call."""
+
+    macs: int
+    elementwise: int
+    output_bytes: int
 
 
-def _bound_value(value: ValueType, binding: Mapping[str, int]) -> ValueType:
-    """The type with numbers for its symbols: rules then count with plain integers."""
+@lru_cache(maxsize=MEMO)
+def _work(
+    settled: Settled, inputs: tuple[ValueType | None, ...], sizes: tuple[tuple[str, int], ...]
+) -> _Work:
+    """Apply the op's cost rule with numbers for symbols: rules then count with plain integers."""
+    binding = dict(sizes)
+    bound_inputs = [_bound(value, binding) if value is not None else None for value in inputs]
+    outputs = [_bound(value, binding) for value in inferred(settled, inputs)[0]]
+    work = settled.op.cost(settled.values, bound_inputs, outputs)
+    return _Work(
+        evaluate(work.macs, _NOTHING),
+        evaluate(work.elementwise, _NOTHING),
+        sum([value_bytes(value) for value in outputs]),
+    )
+
+
+def _bound(value: ValueType, binding: Mapping[str, int]) -> ValueType:
+    """The type with numbers for its symbols."""
     if isinstance(value, TupleType):
         fields = tuple([(name, _bound_tensor(tensor, binding)) for name, tensor in value.fields])
         return TupleType(value.name, fields)
@@ -165,41 +186,43 @@ def _bound_tensor(value: TensorType, binding: Mapping[str, int]) -> TensorType:
     return TensorType(tuple([evaluate(size, binding) for size in value.shape]), value.dtype)
 
 
-def _node_cost(graph: Graph, types: Sequence[tuple[ValueType, ...]], place: int) -> NodeCost:
-    node, op, settled = graph.nodes[place], graph.ops[place], graph.settled[place]
-    inputs = graph.input_types(types, place)
-    assert op is not None, "only valid blueprints get here"
-    assert settled is not None
+def _node_cost(
+    graph: Graph, inference: Inference, place: int, sizes: tuple[tuple[str, int], ...]
+) -> NodeCost:
+    node, settled, inputs = graph.nodes[place], graph.settled[place], inference.inputs[place]
+    assert settled is not None, "only valid blueprints get here"
     assert inputs is not None
-    outputs = types[place]
-    work = op.cost(settled.values, inputs, outputs)
+    macs, elementwise, output_bytes = _work(settled, inputs, sizes)
     trainable, buffers = (settled.trainable, settled.buffers) if node.shares is None else (0, 0)
     return NodeCost(
         node.id,
         node.op_type,
         trainable,
         buffers,
-        evaluate(work.macs, _NOTHING),
-        evaluate(work.elementwise, _NOTHING),
+        macs,
+        elementwise,
         (trainable + buffers) * PRECISION_BYTES[node.precision],
-        sum([value_bytes(value) for value in outputs]),
+        output_bytes,
     )
 
 
 def _peak(graph: Graph, produced: list[int]) -> int:
     """The largest sum of results alive at once when nodes run in topological order."""
     assert graph.order is not None
-    left = [len(consumers) for consumers in graph.consumers]
+    left = [0] * len(graph.nodes)
+    for feeds in graph.feeds:
+        for feed in feeds:
+            left[feed.source] += 1
     alive = peak = 0
     for place in graph.order:
         alive += produced[place]
         peak = max(peak, alive)
         if graph.nodes[place].op_type == "output":
             continue  # results stay until the call returns
+        if not left[place]:
+            alive -= produced[place]
         for feed in graph.feeds[place]:
             left[feed.source] -= 1
             if not left[feed.source]:
                 alive -= produced[feed.source]
-        if not graph.consumers[place]:
-            alive -= produced[place]
     return peak

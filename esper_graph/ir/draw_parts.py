@@ -9,6 +9,7 @@ from colorsys import hls_to_rgb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from esper_graph.ir.blocks import definition_of
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.listing import own_parameters, reference, shown_types
 from esper_graph.ops.values import TupleType, ValueType
@@ -32,6 +33,7 @@ _COLOURS: Mapping[str, tuple[int, float]] = MappingProxyType(
         "Spectral": (300, 0.55),
         "Random": (30, 0.3),
         "Effect": (0, 0.7),
+        "Block": (100, 0.45),
     }
 )
 """Hue and saturation of each family; the others are grey."""
@@ -92,7 +94,7 @@ class DrawnEdge(NamedTuple):
 def drawn(blueprint: "BlueprintIR") -> tuple[list[DrawnNode], list[DrawnEdge]]:
     """List what is drawn: nodes and edges in listing order. Edges to nowhere are left out."""
     graph = blueprint.graph
-    most = max((own_parameters(graph, place) for place in range(len(graph.nodes))), default=0)
+    most = max((own_parameters(blueprint, place) for place in range(len(graph.nodes))), default=0)
     nodes = [_node(blueprint, place, most) for place in range(len(graph.nodes))]
     return nodes, list(_edges(graph))
 
@@ -100,14 +102,16 @@ def drawn(blueprint: "BlueprintIR") -> tuple[list[DrawnNode], list[DrawnEdge]]:
 def _node(blueprint: "BlueprintIR", place: int, most: int) -> DrawnNode:
     graph = blueprint.graph
     node, op, values = graph.nodes[place], graph.ops[place], graph.values[place]
-    parameters = own_parameters(graph, place)
+    parameters = own_parameters(blueprint, place)
     hue, saturation = _COLOURS.get(op.family, _GREY) if op is not None else _GREY
     # The root spreads the many small nodes; a share of the largest would leave them all white.
     weight = (parameters / most) ** 0.35 if parameters else 0.0
     types = blueprint.inference.outputs[place] or ()
+    definition = definition_of(blueprint, node)
+    words = _title(node.op_type, node.attributes if values is None else dict(values))
     return DrawnNode(
         id=node.id,
-        title=" ".join(_title(node.op_type, node.attributes if values is None else dict(values))),
+        title=" ".join(words) if definition is None else definition.name,
         type=_short_type(types),
         hover=f"{node.op_type} {node.id}\n{shown_types(graph, place, types)}".rstrip(),
         fill=_hex(hue, saturation, 0.965 - 0.245 * weight),

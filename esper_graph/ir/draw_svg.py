@@ -64,7 +64,7 @@ def _facts(blueprint: "BlueprintIR") -> str:
     if blueprint.problems:
         return " · ".join([*facts, f"not valid: {_shortened(blueprint.problems[0].message, 80)}"])
     graph = blueprint.graph
-    total = sum(own_parameters(graph, place) for place in range(len(graph.nodes)))
+    total = sum(own_parameters(blueprint, place) for place in range(len(graph.nodes)))
     return " · ".join([*facts, f"{total:,} parameters (darker: more)"])
 
 

@@ -5,15 +5,18 @@ sharing, precision, dtypes. What does not: ids, names, listing order, symbol nam
 commutative inputs.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from esper_graph.errors import BlueprintError, LimitExceededError, Problem
 from esper_graph.ir.canonical import SearchLimitExceeded, canonical_form
 from esper_graph.ir.graph import Graph
-from esper_graph.ir.shapes import Inference
+from esper_graph.ir.shapes import Inference, symbol_names
 from esper_graph.ops.attributes import read_size
-from esper_graph.ops.dims import Dim, Expression, substitute, symbol, symbols
+from esper_graph.ops.dims import Dim, substitute, symbol
+from esper_graph.ops.opdef import MEMO, Settled, inferred
 from esper_graph.ops.values import TensorType
 
 if TYPE_CHECKING:
@@ -59,17 +62,18 @@ def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[
     Returns:
         A label for each node, then one for each group of nodes that share parameters; and the arcs.
     """
-    names = _symbol_names(graph, inference)
-    labels = [_label(graph, inference, place, names) for place in range(len(graph.nodes))]
+    names = symbol_names(graph, inference)
+    labels: list[str] = []
+    for node, settled in zip(graph.nodes, graph.settled, strict=True):
+        assert settled is not None, "only valid blueprints get here"
+        labels.append(_label(settled, node.precision, names))
     arcs: list[tuple[int, int, str]] = []
     for target, feeds in enumerate(graph.feeds):
         op = graph.ops[target]
         assert op is not None, "only valid blueprints get here"
-        first_variadic = len(op.fixed) if op.commutative else None
-        for feed in feeds:
-            free = first_variadic is not None and feed.slot >= first_variadic
-            port = _COMMUTATIVE if free else str(feed.slot)
-            arcs.append((feed.source, target, f"{feed.source_slot}>{port}"))
+        for slot, source, source_slot, _ in feeds:
+            port = _COMMUTATIVE if op.commutative and slot >= len(op.fixed) else slot
+            arcs.append((source, target, f"{source_slot}>{port}"))
     owners = dict.fromkeys(graph.position[node.shares] for node in graph.nodes if node.shares is not None)
     for owner in owners:
         tie = len(labels)
@@ -82,36 +86,24 @@ def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[
     return labels, arcs
 
 
-def _symbol_names(graph: Graph, inference: Inference) -> dict[str, Dim]:
-    """Number the symbols in the order in which the inputs define them."""
-    names: dict[str, Dim] = {}
-    for place in graph.of_type("input"):
-        for value in inference.outputs[place] or ():
-            if isinstance(value, TensorType):
-                for size in value.shape:
-                    if isinstance(size, Expression):
-                        for name in sorted(symbols(size)):
-                            names.setdefault(name, symbol(f"s{len(names)}"))
-    return names
-
-
-def _label(graph: Graph, inference: Inference, place: int, names: dict[str, Dim]) -> str:
-    node, op = graph.nodes[place], graph.ops[place]
-    assert op is not None, "only valid blueprints get here"
-    if node.op_type == "input":
-        (value,) = inference.outputs[place] or (None,)
+@lru_cache(maxsize=MEMO)
+def _label(settled: Settled, precision: str, known: tuple[str, ...]) -> str:
+    """Write what a node is, with `s0`, `s1`, ... for the symbols."""
+    op, values = settled.op, settled.values
+    names: dict[str, Dim] = {name: symbol(f"s{number}") for number, name in enumerate(known)}
+    if op.op_type == "input":
+        (value,) = inferred(settled, ())[0]
         assert isinstance(value, TensorType)
         sizes = ",".join(str(substitute(size, names)) for size in value.shape)
-        return f"input {node.attributes['index']} {value.dtype} {sizes}"
-    text = graph.texts[place]
+        return f"input {values.index} {value.dtype} {sizes}"
+    text = settled.text
     if op.expressions and names:
-        values = graph.values[place]
         renamed = {name: _renamed(getattr(values, name), names) for name in op.expressions}
         text = values.model_copy(update=renamed).model_dump_json()
-    return f"{node.op_type} {node.precision} {text}"
+    return f"{op.op_type} {precision} {text}"
 
 
-def _renamed(entry: Any, names: dict[str, Dim]) -> Any:
+def _renamed(entry: Any, names: Mapping[str, Dim]) -> Any:
     if isinstance(entry, tuple):
         return tuple([_renamed(item, names) for item in entry])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if not isinstance(entry, str):

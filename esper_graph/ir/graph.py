@@ -32,9 +32,9 @@ class Graph:
         edges: The edges in listing order.
         position: Position of each node id.
         ops: Op definition of each node, None where unknown.
-        values: Attribute values of each node with defaults filled in, None where they are wrong.
-        texts: Canonical JSON of those values.
-        settled: Both, with the parameters that follow from them; None where the op is unknown.
+        settled: Op and attribute values of each node, with what follows from them; None where the op is
+            unknown.
+        by_type: Positions of the nodes of each op type, in listing order.
         feeds: What arrives at each node, by input slot.
         problems: What is wrong with ids, ops, attributes and wiring; shapes are not looked at.
     """
@@ -43,15 +43,30 @@ class Graph:
         self.nodes = nodes
         self.edges = edges
         self.position: Mapping[str, int] = {node.id: place for place, node in enumerate(nodes)}
-        self.ops: list[OpDef | None] = []
-        self.values: list[Any] = []
-        self.texts: list[str] = []
-        self.settled: list[Settled | None] = []
+        self.by_type: dict[str, list[int]] = {}
+        for place, node in enumerate(nodes):
+            self.by_type.setdefault(node.op_type, []).append(place)
+        self.ops: list[OpDef | None] = [OPS.get(node.op_type) for node in nodes]
+        self.settled: list[Settled | None] = [
+            settle(op, node.attributes) if op is not None else None
+            for op, node in zip(self.ops, nodes, strict=True)
+        ]
         self.problems: list[Problem] = []
         self._check_ids()
-        self._settle_nodes()
+        self._check_settled()
         self.feeds: list[list[Feed]] = [[] for _ in nodes]
+        self._listed_in_order = True
         self._wire()
+
+    @cached_property
+    def values(self) -> list[Any]:
+        """Attribute values of each node with defaults filled in, None where they are wrong."""
+        return [settled.values if settled is not None else None for settled in self.settled]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Canonical JSON of those values."""
+        return [settled.text if settled is not None else "" for settled in self.settled]
 
     @cached_property
     def consumers(self) -> list[list[tuple[int, Feed]]]:
@@ -65,7 +80,7 @@ class Graph:
     @cached_property
     def order(self) -> tuple[int, ...] | None:
         """Positions in topological order, earlier listing first; None when there is a cycle."""
-        if all(feed.source < target for target, feeds in enumerate(self.feeds) for feed in feeds):
+        if self._listed_in_order:
             return tuple(range(len(self.nodes)))
         waiting = [len(feeds) for feeds in self.feeds]
         ready = [place for place, count in enumerate(waiting) if not count]
@@ -110,42 +125,49 @@ class Graph:
             return 0
         depths = [0] * len(self.nodes)
         for place in self.order:
+            deepest = 0
+            for feed in self.feeds[place]:
+                deepest = max(deepest, depths[feed.source])
             op = self.ops[place]
-            counts = 0 if op is not None and op.family == "Boundary" else 1
-            depths[place] = counts + max((depths[feed.source] for feed in self.feeds[place]), default=0)
+            depths[place] = deepest if op is not None and op.family == "Boundary" else deepest + 1
         return max(depths, default=0)
 
     def of_type(self, op_type: str) -> list[int]:
         """List positions of the nodes of an op type; inputs and outputs by their index."""
-        places = [place for place, node in enumerate(self.nodes) if node.op_type == op_type]
-        if op_type in ("input", "output"):
-            places.sort(key=lambda place: (self.nodes[place].attributes.get("index") or 0, place))
-        return places
+        places = self.by_type.get(op_type, [])
+        if len(places) > 1 and op_type in ("input", "output"):
+            return sorted(places, key=lambda place: (self.nodes[place].attributes.get("index") or 0, place))
+        return list(places)
 
     def input_types(
         self, outputs: Sequence[tuple[ValueType, ...] | None], place: int
-    ) -> list[ValueType | None] | None:
+    ) -> tuple[ValueType | None, ...] | None:
         """Collect the types at a node's input ports from those of all nodes' outputs.
 
         Returns:
             Types in port order, None where an optional port is not fed; None where a type that is needed is
             not known.
         """
-        op, feeds = self.ops[place], self.feeds[place]
-        width = max(len(op.fixed) if op else 0, feeds[-1].slot + 1 if feeds else 0)
-        inputs: list[ValueType | None] = [None] * width
-        for feed in feeds:
-            source = outputs[feed.source]
-            if source is None or feed.source_slot >= len(source):
+        op = self.ops[place]
+        inputs: list[ValueType | None] = []
+        for slot, source, source_slot, _ in self.feeds[place]:
+            types = outputs[source]
+            if types is None or source_slot >= len(types):
                 return None
-            inputs[feed.slot] = source[feed.source_slot]
-        if op is not None:
+            while len(inputs) <= slot:
+                inputs.append(None)
+            inputs[slot] = types[source_slot]
+        if op is None:
+            return tuple(inputs)
+        while len(inputs) < len(op.fixed):
+            inputs.append(None)
+        if len(inputs) < op.needed:
+            return None
+        if None in inputs:
             for slot, value in enumerate(inputs):
                 if value is None and (slot >= len(op.fixed) or op.required[slot]):
                     return None
-            if op.variadic and len(inputs) < len(op.fixed) + op.least:
-                return None
-        return inputs
+        return tuple(inputs)
 
     def _problem(self, kind: str, message: str, where: str, hint: str | None = None, **facts: object) -> None:
         self.problems.append(Problem(kind, message, where, hint, facts))
@@ -158,25 +180,16 @@ class Graph:
                         "format", f"two {what}s are called `{name}`", f"{what} `{name}`", **{what: name}
                     )
 
-    def _settle_nodes(self) -> None:
-        for node in self.nodes:
-            op = OPS.get(node.op_type)
-            self.ops.append(op)
-            if op is None:
+    def _check_settled(self) -> None:
+        for node, settled in zip(self.nodes, self.settled, strict=True):
+            if settled is None:
                 close = close_names(node.op_type, OPS)
                 hint = suggestion(close) or "see `esper-graph blueprint ops`"
                 facts = {"node": node.id, "op_type": node.op_type, "close": close}
                 self._problem(
                     "unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", hint, **facts
                 )
-                self.settled.append(None)
-                self.values.append(None)
-                self.texts.append("")
                 continue
-            settled = settle(op, node.attributes)
-            self.settled.append(settled)
-            self.values.append(settled.values)
-            self.texts.append(settled.text)
             for problem in settled.problems:
                 self._problem(
                     "bad_attribute",
@@ -188,38 +201,50 @@ class Graph:
                 )
 
     def _wire(self) -> None:
+        position, feeds = self.position, self.feeds
+        out_of_order: set[int] = set()
         for number, edge in enumerate(self.edges):
-            source, target = self.position.get(edge.source), self.position.get(edge.target)
-            for end, place in ((edge.source, source), (edge.target, target)):
-                if place is None:
-                    self._problem(
-                        "dangling_edge",
-                        f"edge `{edge.id}` names the node `{end}`, which does not exist",
-                        f"edge `{edge.id}`",
-                        suggestion(close_names(end, self.position)),
-                        edge=edge.id,
-                        node=end,
-                    )
+            source, target = position.get(edge.source), position.get(edge.target)
             if source is None or target is None:
+                self._check_ends(edge)
                 continue
             slot, source_slot = self._input_slot(edge, target), self._output_slot(edge, source)
-            if slot is not None and source_slot is not None:
-                self.feeds[target].append(Feed(slot, source, source_slot, number))
+            if slot is None or source_slot is None:
+                continue
+            arriving = feeds[target]
+            if slot != len(arriving):
+                out_of_order.add(target)
+            arriving.append(Feed(slot, source, source_slot, number))
+            if source >= target:
+                self._listed_in_order = False
+        for target in out_of_order:
+            feeds[target].sort()
         for place, op in enumerate(self.ops):
-            if len(self.feeds[place]) > 1:
-                self.feeds[place].sort()
-            if op is not None:
+            # Feeds that came in the order of their ports feed each port once.
+            if op is not None and (place in out_of_order or len(feeds[place]) < op.needed):
                 self._check_ports(place, op)
 
+    def _check_ends(self, edge: EdgeSpec) -> None:
+        for end in (edge.source, edge.target):
+            if end not in self.position:
+                self._problem(
+                    "dangling_edge",
+                    f"edge `{edge.id}` names the node `{end}`, which does not exist",
+                    f"edge `{edge.id}`",
+                    suggestion(close_names(end, self.position)),
+                    edge=edge.id,
+                    node=end,
+                )
+
     def _input_slot(self, edge: EdgeSpec, target: int) -> int | None:
-        op = self.ops[target]
+        op, port = self.ops[target], edge.target_port
         if op is None:
             return 0
-        if edge.target_port is not None:
-            slot = op.port_slot(edge.target_port)
+        if port is not None:
+            slot = op.port_slot(port)
             if slot is not None:
                 return slot
-            message = f"`{edge.target}` ({op.op_type}) has no input port `{edge.target_port}`"
+            message = f"`{edge.target}` ({op.op_type}) has no input port `{port}`"
         else:
             message = f"`{edge.target}` ({op.op_type}) has no port left for edge `{edge.id}`"
         ports = [*op.fixed, *([f"{op.variadic}.0 ..."] if op.variadic else [])]
@@ -228,18 +253,19 @@ class Graph:
         return None
 
     def _output_slot(self, edge: EdgeSpec, source: int) -> int | None:
-        op, values = self.ops[source], self.values[source]
-        if op is None or values is None:
+        settled, port = self.settled[source], edge.source_port
+        if settled is None or settled.values is None:
             return 0
-        names = op.output_names(values)
-        if edge.source_port is None and names:
+        names = settled.outputs
+        if port is None and names:
             return 0
-        if edge.source_port in names:
-            return names.index(edge.source_port)
-        if isinstance(edge.source_port, int) and edge.source_port < len(names):
-            return edge.source_port
-        message = f"`{edge.source}` ({op.op_type}) has no output port `{edge.source_port or 0}`"
-        hint = f"its output ports are {', '.join(names)}" if names else f"`{op.op_type}` gives no output"
+        if port in names:
+            return names.index(port)
+        if isinstance(port, int) and port < len(names):
+            return port
+        op_type = settled.op.op_type
+        message = f"`{edge.source}` ({op_type}) has no output port `{port or 0}`"
+        hint = f"its output ports are {', '.join(names)}" if names else f"`{op_type}` gives no output"
         self._problem("dangling_edge", message, f"edge `{edge.id}`", hint, edge=edge.id, node=edge.source)
         return None
 
@@ -258,9 +284,8 @@ class Graph:
                     node=node.id,
                     edges=tuple(edges),
                 )
-        needed = len(op.fixed) + (op.least if op.variadic else 0)
         last = max(slots, default=-1) + 1
-        for slot in range(max(needed, last)):
+        for slot in range(max(op.needed, last)):
             optional = slot < len(op.fixed) and not op.required[slot]
             if slot not in fed and not optional:
                 self._problem(

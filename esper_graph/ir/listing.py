@@ -1,16 +1,18 @@
 """Write a blueprint as text that reads like a program: a line a node, producers before consumers.
 
 It says what the builder's calls would say (`esper_graph.ir.build`): inputs in port order, then the attributes
-that differ from their defaults. What stands behind a call was computed from it. `read_listing` in
-`esper_graph.ir.listing_reader` reads the text back. For ids of edges, declared types of edges, times and
-derivations, which are not part of the structure, there is JSON.
+that differ from their defaults. What stands behind a call was computed from it. The definitions of blocks
+follow the blueprint that uses them, each under the line `block(fingerprint=..., ...)`; uses name them by the
+first digits. `read_listing` in `esper_graph.ir.listing_reader` reads the text back. For ids of edges,
+declared types of edges, times and derivations, which are not part of the structure, there is JSON.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from esper_graph.errors import BlueprintError
+from esper_graph.ir.blocks import BLOCK, definition_of, definitions
 from esper_graph.ir.graph import Feed, Graph
 from esper_graph.ir.specs import NodeSpec, thaw
 from esper_graph.ops.attributes import Attributes
@@ -48,15 +50,26 @@ def listing(blueprint: "BlueprintIR") -> str:
         add = add(fc, input)                                    -> float32[batch, 8]
         output = output(add)
     """
+    sections = [_section("blueprint", _header(blueprint), blueprint)]
+    for name, one in reversed(definitions(blueprint).items()):
+        sections.append(_section("block", {"fingerprint": name, **_header(one)}, one))
+    return "\n".join(sections)
+
+
+def _section(name: str, header: Mapping[str, Any], blueprint: "BlueprintIR") -> str:
     graph, outputs = blueprint.graph, blueprint.inference.outputs
     places = graph.order if graph.order is not None else range(len(graph.nodes))
     rows = [
-        (_line(graph, place), shown_types(graph, place, outputs[place]), _parameters(graph, place))
+        (
+            _line(graph, place, blueprint.blocks),
+            shown_types(graph, place, outputs[place]),
+            _parameters(blueprint, place),
+        )
         for place in places
     ]
     call_width = _width([call for call, types, _ in rows if types], _WIDEST_CALL)
     type_width = _width([types for _, types, parameters in rows if parameters], _WIDEST_TYPE)
-    lines = [_header(blueprint), f"# {_facts(blueprint)}", ""]
+    lines = [_call(name, [], header), f"# {_facts(blueprint)}", ""]
     for call, types, parameters in rows:
         line = f"{call:{call_width}}  -> {types:{type_width}}" if types else call
         lines.append(f"{line}  {parameters}".rstrip())
@@ -105,22 +118,25 @@ def shown_types(graph: Graph, place: int, types: Sequence[ValueType] | None) -> 
     return ", ".join(f"{name}: {value}" for name, value in zip(names, types, strict=True))
 
 
-def own_parameters(graph: Graph, place: int) -> int:
+def own_parameters(blueprint: "BlueprintIR", place: int) -> int:
     """Count the trainable numbers that a node owns; 0 where it shares those of another or is not valid."""
-    op, values = graph.ops[place], graph.values[place]
-    if op is None or values is None or graph.nodes[place].shares is not None:
+    graph, node = blueprint.graph, blueprint.nodes[place]
+    settled = graph.settled[place]
+    if settled is None or settled.values is None or node.shares is not None:
         return 0
-    return sum(one.size for one in op.parameters(values) if one.trainable)
+    definition = definition_of(blueprint, node)
+    if definition is None:
+        return settled.trainable
+    return sum(own_parameters(definition, inner) for inner in range(len(definition.nodes)))
 
 
-def _header(blueprint: "BlueprintIR") -> str:
+def _header(blueprint: "BlueprintIR") -> dict[str, Any]:
     fields = type(blueprint).model_fields
-    settings = {
+    return {
         name: getattr(blueprint, name)
         for name in HEADER
         if fields[name].is_required() or getattr(blueprint, name) != fields[name].default
     }
-    return _call("blueprint", [], settings)
 
 
 def _facts(blueprint: "BlueprintIR") -> str:
@@ -138,12 +154,12 @@ def _facts(blueprint: "BlueprintIR") -> str:
     return f"{fingerprint}  {size}  {work}{f' at {sizes}' if sizes else ''}"
 
 
-def _parameters(graph: Graph, place: int) -> str:
-    count = own_parameters(graph, place)
+def _parameters(blueprint: "BlueprintIR", place: int) -> str:
+    count = own_parameters(blueprint, place)
     return f"{count:,} parameter{'s' if count > 1 else ''}" if count else ""
 
 
-def _line(graph: Graph, place: int) -> str:
+def _line(graph: Graph, place: int, blocks: Container[object]) -> str:
     node, op = graph.nodes[place], graph.ops[place]
     settings: dict[str, Any] = {}
     inputs: list[str] = []
@@ -156,6 +172,8 @@ def _line(graph: Graph, place: int) -> str:
         else:
             inputs.append(f"{op.port_name(feed.slot)}={value}")
     settings |= shown_attributes(graph, place)
+    if node.op_type == BLOCK and node.attributes.get("blueprint") in blocks:
+        settings["blueprint"] = settings["blueprint"][:_FINGERPRINT_SHOWN]
     return f"{node.id} = {_call(node.op_type, inputs, settings, _node_fields(node))}"
 
 

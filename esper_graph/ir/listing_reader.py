@@ -3,7 +3,9 @@
 A line is `id = op_type(inputs, name=value, ...)`. An input is the id of a node, `id.port` for one of several
 results (`id:port` where a node has the id `id.port` too), in `residual(...)` or `attention(...)` where the
 edge has that role; `port=` before it names the port that it feeds. Other values are JSON. The first line is
-`blueprint(name=..., ...)`. What follows a call after `->`, and lines that begin with `#`, are not read.
+`blueprint(name=..., ...)`; behind it each `block(fingerprint=..., ...)` begins the definition of a block, of
+which uses may name the first digits. What follows a call after `->`, and lines that begin with `#`, are not
+read.
 """
 
 from json import JSONDecodeError, JSONDecoder
@@ -12,6 +14,7 @@ from re import compile as pattern
 from typing import Any, NamedTuple, NoReturn
 
 from esper_graph.errors import DanglingEdgeError, FormatError, Problem, close_names, suggestion
+from esper_graph.ir.blocks import BLOCK
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import NODE_FIELDS
 from esper_graph.ir.codec import MAX_BYTES, read_json
@@ -24,6 +27,7 @@ _NAME = pattern(r"[^\s()=,\"]+")
 _KEY = pattern(r"([A-Za-z_][A-Za-z0-9_.]*)\s*=\s*")
 _ROLE = pattern(r"(forward|residual|attention)\(\s*")
 _VALUE = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]*(:[A-Za-z0-9_.-]+)?")
+_DEFINITION = pattern(r"\s*(blueprint|block)\s*\(")
 _SPACE = pattern(r"\s*")
 _DECODER = JSONDecoder()
 
@@ -45,6 +49,14 @@ class _Call(NamedTuple):
     settings: dict[str, Any]
 
 
+class _Section(NamedTuple):
+    """One blueprint as it was written: the blueprint itself, or the definition of a block."""
+
+    header: dict[str, Any]
+    nodes: dict[str, NodeSpec]
+    inputs: dict[str, list[_Input]]
+
+
 def read_listing(text: str) -> BlueprintIR:
     """Read a listing.
 
@@ -64,42 +76,60 @@ def read_listing(text: str) -> BlueprintIR:
     """
     if len(text) > MAX_BYTES:
         raise FormatError(Problem("format", f"the listing is longer than {MAX_BYTES >> 20} MiB"))
-    header: dict[str, Any] | None = None
-    nodes: dict[str, NodeSpec] = {}
-    inputs: dict[str, list[_Input]] = {}
+    sections: list[_Section] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         reader = _LineReader(line.rstrip("\r"), number)
-        if header is None:
-            header = _read_header(reader)
+        if not sections or _DEFINITION.match(line):
+            sections.append(_Section(_read_header(reader, "block" if sections else "blueprint"), {}, {}))
             continue
+        nodes = sections[-1].nodes
         node_id = reader.take(_ID, "the id of a node")
         reader.expect("=")
         call = reader.call()
         if node_id in nodes:
             reader.refuse(f"two nodes are called `{node_id}`", column=0)
         nodes[node_id] = _node(node_id, call, reader)
-        inputs[node_id] = call.inputs
-    if header is None:
+        sections[-1].inputs[node_id] = call.inputs
+    if not sections:
         raise FormatError(
             Problem("format", "the listing is empty", "line 1", "begin with `blueprint(name=...)`")
         )
+    known: dict[str, BlueprintIR] = {}
+    for section in reversed(sections[1:]):
+        name = section.header.pop("fingerprint")
+        known[name] = _blueprint(section, known)
+    return _blueprint(sections[0], known)
+
+
+def _blueprint(section: _Section, known: dict[str, BlueprintIR]) -> BlueprintIR:
+    """Make the blueprint of a section, with the definitions that it uses."""
+    blocks: dict[str, BlueprintIR] = {}
+    for node_id, node in section.nodes.items():
+        named = node.attributes.get("blueprint") if node.op_type == BLOCK else None
+        meant = [name for name in known if isinstance(named, str) and name.startswith(named)]
+        if len(meant) == 1:
+            blocks[meant[0]] = known[meant[0]]
+            section.nodes[node_id] = node.replace(attributes={**node.attributes, "blueprint": meant[0]})
     edges: list[EdgeSpec] = []
-    for target, values in inputs.items():
+    for target, values in section.inputs.items():
         for one in values:
-            edges.append(_edge(f"e{len(edges) + 1}", target, one, nodes))
-    return BlueprintIR(nodes=list(nodes.values()), edges=edges, **header)
+            edges.append(_edge(f"e{len(edges) + 1}", target, one, section.nodes))
+    return BlueprintIR(nodes=list(section.nodes.values()), edges=edges, blocks=blocks, **section.header)
 
 
-def _read_header(reader: "_LineReader") -> dict[str, Any]:
+def _read_header(reader: "_LineReader", kind: str) -> dict[str, Any]:
     call = reader.call()
-    if call.name != "blueprint" or call.inputs:
-        reader.refuse("the first line is not `blueprint(name=...)`", column=0)
+    if call.name != kind or call.inputs:
+        reader.refuse(f"the first line is not `{kind}(name=...)`", column=0)
+    known = HEADER if kind == "blueprint" else ("fingerprint", *HEADER)
     for name in call.settings:
-        if name not in HEADER:
-            hint = suggestion(close_names(name, HEADER)) or f"known: {', '.join(HEADER)}"
-            reader.refuse(f"a blueprint has no `{name}` in a listing", column=0, hint=hint)
+        if name not in known:
+            hint = suggestion(close_names(name, known)) or f"known: {', '.join(known)}"
+            reader.refuse(f"a {kind} has no `{name}` in a listing", column=0, hint=hint)
+    if kind == "block" and not isinstance(call.settings.get("fingerprint"), str):
+        reader.refuse("the definition of a block names its `fingerprint`", column=0)
     return call.settings
 
 

@@ -82,29 +82,24 @@ def _indexed(nodes: Sequence[NodeSpec]) -> tuple[NodeSpec, ...]:
 
 
 def _ported(nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]) -> tuple[EdgeSpec, ...]:
-    op_types = {node.id: node.op_type for node in nodes}
-    taken: dict[str, set[int]] = {}
+    ops = {node.id: OPS.get(node.op_type) for node in nodes}
+    taken: set[tuple[str, int]] = set()
     for edge in edges:
-        if edge.target_port is not None and (op := OPS.get(op_types.get(edge.target, ""))):
-            slot = op.port_slot(edge.target_port)
+        op, port = ops.get(edge.target), edge.target_port
+        if op is not None and port is not None:
+            slot = op.port_slot(port)
             if slot is not None:
-                taken.setdefault(edge.target, set()).add(slot)
+                taken.add((edge.target, slot))
     following: dict[str, int] = {}
     result: list[EdgeSpec] = []
     for edge in edges:
-        op = OPS.get(op_types.get(edge.target, ""))
-        if op is None:
-            result.append(edge)
-            continue
-        slot = op.port_slot(edge.target_port) if edge.target_port is not None else None
-        if edge.target_port is None:
+        op, slot = ops.get(edge.target), edge.target_port
+        if op is not None and slot is None:
             slot = following.get(edge.target, 0)
-            while slot in taken.get(edge.target, ()):
+            while (edge.target, slot) in taken:
                 slot += 1
             following[edge.target] = slot + 1
-        name = op.port_name(slot) if slot is not None else None
         # A port that does not exist stays as it was written; `check` reports it.
-        result.append(
-            edge if name is None or name == edge.target_port else edge.with_checked(target_port=name)
-        )
+        name = op.port_name(slot) if op is not None and isinstance(slot, int) else None
+        result.append(edge if name is None else edge.with_checked(target_port=name))
     return tuple(result)

@@ -1,27 +1,27 @@
 """Infer the type of every value in a blueprint, exactly, with sizes as expressions over its symbols."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from esper_graph.errors import Problem
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.specs import DeclaredShape
-from esper_graph.ops.dims import Dim, parse, symbols
-from esper_graph.ops.opdef import Assumption, RuleError
+from esper_graph.ops.dims import Dim, Expression, parse, symbols
+from esper_graph.ops.opdef import Assumption, RuleError, inferred
 from esper_graph.ops.values import TensorType, ValueType
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(NamedTuple):
     """Types of all values.
 
     Attributes:
-        outputs: Types at each node's output ports, by node position; None where they could not be inferred.
+        inputs: Types at each node's input ports, by node position; None where they are not known.
+        outputs: Types at each node's output ports, in the same way.
         assumptions: What holds only for some sizes, each with the position of its node.
         problems: Where types do not fit, or differ from declared ones.
     """
 
+    inputs: tuple[tuple[ValueType | None, ...] | None, ...]
     outputs: tuple[tuple[ValueType, ...] | None, ...]
     assumptions: tuple[tuple[int, Assumption], ...]
     problems: tuple[Problem, ...]
@@ -29,32 +29,34 @@ class Inference:
 
 def infer(graph: Graph) -> Inference:
     """Infer types in topological order; what depends on a faulty node is left open."""
+    inputs: list[tuple[ValueType | None, ...] | None] = [None] * len(graph.nodes)
     outputs: list[tuple[ValueType, ...] | None] = [None] * len(graph.nodes)
     assumptions: list[tuple[int, Assumption]] = []
     problems: list[Problem] = []
-    if graph.order is None:
-        return Inference(tuple(outputs), (), ())
-    for place in graph.order:
-        op, values = graph.ops[place], graph.values[place]
-        inputs = graph.input_types(outputs, place)
-        if op is None or values is None or inputs is None:
+    for place in graph.order or ():
+        settled = graph.settled[place]
+        types = inputs[place] = graph.input_types(outputs, place)
+        if settled is None or settled.values is None or types is None:
             continue
-        node = graph.nodes[place]
-        found: list[Assumption] = []
         try:
-            outputs[place] = op.infer(values, inputs, found)
+            outputs[place], assumed = inferred(settled, types)
         except RuleError as error:
-            facts = {"node": node.id, "op_type": node.op_type, **error.facts}
-            if graph.feeds[place]:
-                facts["source"] = graph.nodes[graph.feeds[place][0].source].id
-            where = f"node `{node.id}`"
-            problems.append(
-                Problem("shape_mismatch", f"`{node.id}`: {error.message}", where, error.hint, facts)
-            )
-        assumptions += [(place, assumption) for assumption in found]
-    problems += _undefined_symbols(graph, outputs)
-    problems += _declarations(graph, outputs)
-    return Inference(tuple(outputs), tuple(assumptions), tuple(problems))
+            problems.append(_unfit(graph, place, error))
+            continue
+        if assumed:
+            assumptions += [(place, assumption) for assumption in assumed]
+    if graph.order is not None:
+        problems += _undefined_symbols(graph, outputs)
+        problems += _declarations(graph, outputs)
+    return Inference(tuple(inputs), tuple(outputs), tuple(assumptions), tuple(problems))
+
+
+def _unfit(graph: Graph, place: int, error: RuleError) -> Problem:
+    node, feeds = graph.nodes[place], graph.feeds[place]
+    facts = {"node": node.id, "op_type": node.op_type, **error.facts}
+    if feeds:
+        facts["source"] = graph.nodes[feeds[0].source].id
+    return Problem("shape_mismatch", f"`{node.id}`: {error.message}", f"node `{node.id}`", error.hint, facts)
 
 
 def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> list[Problem]:
@@ -104,6 +106,8 @@ def _declarations(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> 
                 problems += _declared(
                     node.input_shape, value, f"node `{node.id}`", "input_shape", node=node.id
                 )
+    if all(edge.tensor_shape is None and edge.dtype is None for edge in graph.edges):
+        return problems
     for place, feeds in enumerate(graph.feeds):
         for feed in feeds:
             edge, source = graph.edges[feed.edge], outputs[feed.source]
@@ -140,6 +144,18 @@ def _declared(
 
 def _matches(declared: int | str, actual: Dim) -> bool:
     return declared == -1 or (parse(declared) if isinstance(declared, str) else declared) == actual
+
+
+def symbol_names(graph: Graph, inference: Inference) -> tuple[str, ...]:
+    """List the symbols in the order in which the inputs define them."""
+    names: dict[str, None] = {}
+    for place in graph.of_type("input"):
+        for value in inference.outputs[place] or ():
+            if isinstance(value, TensorType):
+                for size in value.shape:
+                    if isinstance(size, Expression):
+                        names.update(dict.fromkeys(sorted(symbols(size))))
+    return tuple(names)
 
 
 def reference_values(

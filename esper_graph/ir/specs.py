@@ -6,7 +6,6 @@ shapes fit) is the business of `esper_graph.ir.check`.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import isfinite
-from re import compile as pattern
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self, cast
 
 from pydantic import (
@@ -25,7 +24,7 @@ ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MAX_ID = 128
 MAX_NESTING = 8
 MAX_INTEGER = 2**63 - 1
-_ATTRIBUTE = pattern(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+MAX_ATTRIBUTE_NAME = 64
 
 DerivationKind = Literal["mutation", "crossover", "merge", "optimization", "generation", "import", "transfer"]
 DERIVATION_KINDS: tuple[str, ...] = DerivationKind.__args__
@@ -77,16 +76,20 @@ def freeze(value: object, depth: int = 0) -> Any:
         return value
     if depth >= MAX_NESTING:
         raise ValueError(f"values nest deeper than {MAX_NESTING} levels")
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return tuple([freeze(item, depth + 1) for item in cast(Sequence[object], value)])
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         frozen: dict[str, Any] = {}
         for key, item in cast(Mapping[object, object], value).items():
-            if not isinstance(key, str) or not _ATTRIBUTE.match(key):
+            if not isinstance(key, str) or not _is_attribute_name(key):
                 raise ValueError(f"{key!r} is not an attribute name (letters, digits and _, at most 64)")
             frozen[key] = freeze(item, depth + 1)
         return FrozenDict(frozen)
     raise ValueError(f"a value of type {kind.__name__} has no place in a blueprint")
+
+
+def _is_attribute_name(text: str) -> bool:
+    return text.isidentifier() and text.isascii() and len(text) <= MAX_ATTRIBUTE_NAME
 
 
 def thaw(value: object) -> Any:
@@ -106,7 +109,7 @@ def printable(text: str) -> str:
 
 
 def _attributes(value: object) -> FrozenDict:
-    if not isinstance(value, dict | Mapping):
+    if not isinstance(value, Mapping):
         raise ValueError("attributes are a mapping from names to values")
     return freeze(cast(object, value)) if value else EMPTY
 
@@ -170,7 +173,7 @@ class Value(BaseModel):
         """Return a copy with fields whose values are known to be right; faster than `model_copy`."""
         copy = object.__new__(type(self))
         object.__setattr__(copy, "__dict__", {**self.__dict__, **fields})
-        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__.union(fields))
+        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__)
         object.__setattr__(copy, "__pydantic_extra__", None)
         object.__setattr__(copy, "__pydantic_private__", None)
         return copy

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from esper_graph.ops.opdef import OpDef
 
 MODULES: Mapping[str, tuple[str, ...]] = {
-    "boundary": ("input", "output", "constant"),
+    "boundary": ("input", "output", "constant", "parameter"),
     "dense": ("linear", "matmul", "einsum"),
     "conv": ("conv1d", "conv2d", "conv_transpose2d"),
     "activation": ("activation", "softmax"),
@@ -37,11 +37,12 @@ MODULES: Mapping[str, tuple[str, ...]] = {
         *("identity", "detach", "cast", "reshape", "flatten", "unflatten", "transpose", "permute", "expand"),
         *("concat", "stack", "split", "slice", "pad", "gather", "roll", "interpolate"),
     ),
-    "reduction": ("reduce", "entropy"),
+    "reduction": ("reduce", "entropy", "cumsum"),
     "random": ("dropout", "noise"),
     "spectral": ("fft", "ifft", "hartley"),
     "routing": ("weighted_sum", "topk_gating", "moe_combine", "moe_aux_loss"),
     "probe": ("telemetry", "gradient_norm"),
+    "block": ("block",),
 }
 ENTRY_POINTS = "esper_graph.ops"
 
@@ -65,6 +66,10 @@ class OpTable(Mapping[str, "OpDef"]):
         else:
             self._extend()
         return self._loaded[op_type]
+
+    def get(self, op_type: str, default: None = None, /) -> "OpDef | None":  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Return the definition, or None where there is none; asked for with every node."""
+        return self._loaded.get(op_type) or super().get(op_type, default)
 
     def __contains__(self, op_type: object) -> bool:
         if op_type in self._loaded or op_type in self._module_of:

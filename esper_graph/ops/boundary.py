@@ -1,4 +1,4 @@
-"""Where values come from and go to: input, output, constant."""
+"""Where values come from and go to: input, output, constant, parameter."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
@@ -10,12 +10,14 @@ from esper_graph.ops.attributes import (
     Attributes,
     Count,
     DtypeName,
+    Number,
     OpenSizeText,
+    Size,
     SizeText,
     read_size,
 )
 from esper_graph.ops.dims import Dim, symbol
-from esper_graph.ops.opdef import Assumption, Inputs, OpDef
+from esper_graph.ops.opdef import Assumption, Fill, Inputs, Normal, OpDef, Parameter
 from esper_graph.ops.rules import positive, tensor
 from esper_graph.ops.values import DTYPES, TensorType
 
@@ -181,8 +183,51 @@ def infer_constant(a: Constant, inputs: Inputs, assumptions: list[Assumption]) -
     return (TensorType(shape, a.dtype),)
 
 
+class ParameterTensor(Attributes):
+    """A tensor that is learned by itself, such as a class token, a table of positions or a scale.
+
+    Attributes:
+        shape: Sizes of its axes.
+        value: First value of all elements, where `std` is 0.
+        std: Standard deviation of the first values, which are drawn around zero; 0 fills it with `value`.
+        trainable: False for a table that is kept but not learned.
+    """
+
+    shape: Annotated[tuple[Size, ...], Field(max_length=MAX_RANK)] = ()
+    value: Number = 0.0
+    std: Annotated[Number, Field(ge=0.0)] = 0.0
+    trainable: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> "ParameterTensor":
+        if self.std and self.value:
+            raise ValueError("either `value` or `std` must be 0")
+        return self
+
+
+def infer_parameter(
+    a: ParameterTensor, inputs: Inputs, assumptions: list[Assumption]
+) -> tuple[TensorType, ...]:
+    """The declared shape, of single precision."""
+    return (TensorType(a.shape, "float32"),)
+
+
+def parameters_parameter(a: ParameterTensor) -> tuple[Parameter, ...]:
+    """The tensor itself."""
+    init = Normal(a.std) if a.std else Fill(a.value)
+    return (Parameter("value", a.shape, init, trainable=a.trainable),)
+
+
 OPS: tuple[OpDef, ...] = (
     OpDef("input", "Boundary", Input, (), infer_input),
     OpDef("output", "Boundary", Output, ("input",), infer_output, outputs=()),
     OpDef("constant", "Boundary", Constant, (), infer_constant, expressions=("shape",)),
+    OpDef(
+        "parameter",
+        "Boundary",
+        ParameterTensor,
+        (),
+        infer_parameter,
+        parameters=parameters_parameter,
+    ),
 )

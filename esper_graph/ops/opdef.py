@@ -7,6 +7,7 @@ turns it into a `Problem` that names the node.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from re import findall
 from typing import Any, NamedTuple
 
@@ -165,6 +166,10 @@ class OpDef:
         stateful: A call may change buffers.
         effect: Does something besides its outputs; a root for dead-code elimination.
         expressions: Attributes whose entries may be written as size expressions.
+        fixed: Names of the ports before `name*`.
+        variadic: `name` of `name*`, or None.
+        required: For each fixed port, whether it must be fed.
+        needed: How many ports there are at least, those that may stay unfed included.
     """
 
     op_type: str
@@ -184,6 +189,7 @@ class OpDef:
     fixed: tuple[str, ...] = field(init=False)
     variadic: str | None = field(init=False)
     required: tuple[bool, ...] = field(init=False)
+    needed: int = field(init=False)
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -195,6 +201,7 @@ class OpDef:
         object.__setattr__(self, "fixed", tuple(name.rstrip("?") for name in names))
         object.__setattr__(self, "required", tuple(not name.endswith("?") for name in names))
         object.__setattr__(self, "variadic", starred[0] if starred else None)
+        object.__setattr__(self, "needed", len(names) + (self.least if starred else 0))
 
     def output_names(self, values: Any) -> tuple[str, ...]:
         """Name the output ports under these attribute values."""
@@ -245,28 +252,38 @@ class AttributeProblem(NamedTuple):
     facts: dict[str, object]
 
 
-class Settled(NamedTuple):
-    """A node's attributes with defaults filled in.
+@dataclass(frozen=True, eq=False, slots=True)
+class Settled:
+    """An op with its attributes settled: what a node is, apart from its place among others.
+
+    There is one for all nodes that have the op and the attributes in common, so that what follows from it can
+    be kept, see `inferred`.
 
     Attributes:
-        values: The attribute model, or None where there are problems.
+        op: The op.
+        values: The attribute model with defaults filled in, or None where there are problems.
         text: Canonical JSON of the values; equal text means equal attributes.
         problems: What is wrong; empty when `values` is there.
+        outputs: Names of the output ports.
         parameters: The tensors that a node with these attributes owns.
         trainable: Numbers in those that are trained.
         buffers: Numbers in the others.
     """
 
+    op: OpDef
     values: Any
     text: str
     problems: tuple[AttributeProblem, ...]
+    outputs: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     trainable: int = 0
     buffers: int = 0
 
 
+MEMO = 65_536
+"""How many answers each rule's memo keeps; those that were not asked for longest are forgotten."""
+
 _SETTLED: dict[tuple[int, str], Settled] = {}
-_SETTLED_LIMIT = 100_000
 
 
 def settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
@@ -278,7 +295,7 @@ def settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
     key = (id(op), repr(attributes))
     found = _SETTLED.get(key)
     if found is None:
-        if len(_SETTLED) >= _SETTLED_LIMIT:
+        if len(_SETTLED) >= MEMO:
             _SETTLED.clear()
         found = _SETTLED[key] = _settle(op, attributes)
     return found
@@ -288,11 +305,34 @@ def _settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
     try:
         values = op.attributes.model_validate(dict(attributes))
     except ValidationError as error:
-        return Settled(None, "", tuple(_problem(op, attributes, detail) for detail in error.errors()))
+        problems = tuple(_problem(op, attributes, detail) for detail in error.errors())
+        return Settled(op, None, "", problems)
     owned = op.parameters(values)
     trainable = sum(one.size for one in owned if one.trainable)
     buffers = sum(one.size for one in owned if not one.trainable)
-    return Settled(values, values.model_dump_json(), (), owned, trainable, buffers)
+    names = op.output_names(values)
+    return Settled(op, values, values.model_dump_json(), (), names, owned, trainable, buffers)
+
+
+@lru_cache(maxsize=MEMO)
+def inferred(
+    settled: Settled, inputs: tuple[ValueType | None, ...]
+) -> tuple[tuple[ValueType, ...], tuple[Assumption, ...]]:
+    """Apply the op's shape rule; answers are kept.
+
+    Args:
+        settled: An op with attributes that have no problems.
+        inputs: Types at the input ports, None where an optional port is not fed.
+
+    Returns:
+        The types of the outputs, and what they rely on.
+
+    Raises:
+        RuleError: The inputs do not fit.
+    """
+    assumptions: list[Assumption] = []
+    outputs = settled.op.infer(settled.values, inputs, assumptions)
+    return tuple(outputs), tuple(assumptions)
 
 
 def _problem(op: OpDef, attributes: Mapping[str, object], detail: Any) -> AttributeProblem:

@@ -1,4 +1,7 @@
-"""Statistics over axes: reduce, entropy. Both count one elementwise operation for each element they read."""
+"""Statistics over axes: reduce, entropy, cumsum.
+
+All count one elementwise operation for each element they read.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -103,7 +106,21 @@ def infer_entropy(a: Entropy, inputs: Inputs, assumptions: list[Assumption]) -> 
     return (TensorType((*x.shape[:axis], *kept, *x.shape[axis + 1 :]), x.dtype),)
 
 
+class Cumsum(Attributes):
+    """Sums of all elements up to each position along an axis, the last one by default."""
+
+    dim: Axis = -1
+
+
+def infer_cumsum(a: Cumsum, inputs: Inputs, assumptions: list[Assumption]) -> tuple[TensorType, ...]:
+    """The same shape; whole numbers and truth values give `int64`."""
+    x = tensor_of(inputs[0], "input", "float", "complex", "int", "bool")
+    resolved_axis(a.dim, x.rank)
+    return (TensorType(x.shape, "int64" if x.kind in ("int", "bool") else x.dtype),)
+
+
 OPS: tuple[OpDef, ...] = (
     OpDef("reduce", "Reduction", Reduce, ("input",), infer_reduce, cost_of_input),
     OpDef("entropy", "Reduction", Entropy, ("input",), infer_entropy, cost_of_input),
+    OpDef("cumsum", "Reduction", Cumsum, ("input",), infer_cumsum, cost_of_input),
 )

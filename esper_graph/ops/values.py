@@ -39,8 +39,7 @@ _COMPLEX_OF = {"float32": "complex64", "float64": "complex128"}
 _REAL_OF = {complex_: real for real, complex_ in _COMPLEX_OF.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class TensorType:
+class TensorType(NamedTuple):
     """Shape and dtype of a tensor; the shape's axes are sizes or expressions, outermost first."""
 
     shape: tuple[Dim, ...]

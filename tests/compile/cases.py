@@ -240,6 +240,11 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
         ({"scale_factor": 3, "mode": "linear"}, SIGNAL),
         ({"scale_factor": 2, "mode": "trilinear"}, [-1, 2, 3, 4, 5]),
     ],
+    "cumsum": [
+        ({}, ROWS),
+        ({"dim": 1}, SEQUENCE),
+        ({"dim": 0}, (ROWS, "int64")),
+    ],
     "reduce": [
         *[
             ({"operation": name}, ROWS)
@@ -311,9 +316,22 @@ def _built() -> Iterator[tuple[str, BlueprintIR]]:
     x = b.input([-1, 3])
     b.output(b.add(x, b.constant(value=[1, 2, 3]), b.constant(value=0.5, shape=["batch", 1])))
     yield "constant", b.finish()
+    b = Builder("parameters", name="parameters")
+    x = b.input([-1, 3])
+    scaled = b.multiply(x, b.parameter([3], value=0.5, id="scale"))
+    b.output(b.add(scaled, b.parameter([1, 3], std=0.1), b.parameter([3], value=2.0, trainable=False)))
+    yield "parameter", b.finish()
     b = Builder("spectrum", name="spectrum")
     b.output(b.ifft(b.linear(b.fft(b.input([-1, 8])), in_features=8, out_features=8)))
     yield "linear", b.finish()
+    b = Builder("layer", name="layer")
+    x = b.input([-1, "tokens", 4])
+    b.output(b.add(b.linear(x, in_features=4, out_features=4), x))
+    layer = b.finish()
+    b = Builder("tower", name="tower")
+    first = b.block(layer, b.input([-1, "tokens", 4]))
+    b.output(b.block(layer, b.block(layer, first), shares=first))
+    yield "block", b.finish()
     b = Builder("probed", name="probed")
     h = b.linear(b.input([-1, 4]), in_features=4, out_features=4)
     b.telemetry(b.reduce(h, operation="mean"), metric_name="mean of h")

@@ -26,8 +26,9 @@ SHIPPED = {op_type for op_types in MODULES.values() for op_type in op_types}
 
 def test_every_op_has_a_lowering_and_an_evaluator() -> None:
     assert set(OPS) >= SHIPPED
-    assert {op for op in LOWERINGS if op in SHIPPED} == SHIPPED
-    assert set(evaluators()) >= SHIPPED - {"input", "output", "gradient_norm"}
+    computed = SHIPPED - {"block"}  # written out before anything is computed
+    assert {op for op in LOWERINGS if op in SHIPPED} == computed
+    assert set(evaluators()) >= computed - {"input", "output", "gradient_norm"}
 
 
 def test_every_op_has_a_case() -> None:

@@ -91,6 +91,7 @@ def interpret(
         KernelError: The inputs do not fit.
         LoweringError: An op has no evaluator.
     """
+    blueprint = blueprint.expanded
     graph, inference = blueprint.graph, blueprint.inference
     assert graph.order is not None, "only valid blueprints get here"
     places = graph.of_type("input")

@@ -1,4 +1,4 @@
-"""Lower constants; inputs and outputs are written by the emitter itself."""
+"""Lower constants and parameters; inputs and outputs are written by the emitter itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +24,11 @@ def _number(value: Any, name: str) -> str:
     return boolean(value) if kind == "bool" else integer(value) if kind == "int" else number(value)
 
 
+def lower_parameter(site: Site) -> tuple[Lowered, ...]:
+    """Read the tensor of the module."""
+    return (site.let(site.parameter("value")),)
+
+
 def lower_boundary(site: Site) -> tuple[Lowered, ...]:
     """Stand for `input` and `output` in the table; never called."""
     raise AssertionError(f"{site.node} is written by the emitter")
@@ -33,4 +38,5 @@ LOWERINGS: Mapping[str, Lowering] = {
     "input": lower_boundary,
     "output": lower_boundary,
     "constant": lower_constant,
+    "parameter": lower_parameter,
 }

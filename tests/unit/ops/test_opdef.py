@@ -1,11 +1,13 @@
 """Ops as data: ports, settled attributes, ops of one's own."""
 
+from math import copysign
+
 import pytest
 
 from esper_graph.errors import ConfigError
 from esper_graph.ops import MODULES, OPS, OpTable
 from esper_graph.ops.attributes import Attributes, NoAttributes, Number
-from esper_graph.ops.opdef import OpDef, settle
+from esper_graph.ops.opdef import Assumption, Inputs, OpDef, RuleError, inferred, settle
 from esper_graph.ops.values import TensorType
 
 
@@ -42,6 +44,25 @@ def test_two_ops_with_equal_attributes_are_settled_apart() -> None:
 def test_settling_again_gives_the_same_object() -> None:
     op = scale()
     assert settle(op, {"factor": 2}) is settle(op, {"factor": 2})
+
+
+def test_a_kept_answer_is_that_of_the_rule_for_exactly_these_attributes_and_types() -> None:
+    def infer(a: Scaled, given: Inputs, assumptions: list[Assumption]) -> tuple[TensorType, ...]:
+        if given[0] is None:
+            raise RuleError("nothing arrives")
+        return (TensorType((*given[0].shape, int(copysign(1, a.factor)) + 2, int(a.exact))),)
+
+    one = OpDef("one", "Custom", Scaled, ("input",), infer)
+    other = OpDef("one", "Custom", Scaled, ("input",), lambda a, given, assumptions: ())
+    shape, longer = TensorType((5,)), TensorType((5, 6))
+    for _ in range(2):
+        assert inferred(settle(one, {"factor": 0.0}), (shape,)) == ((TensorType((5, 3, 0)),), ())
+        assert inferred(settle(one, {"factor": -0.0}), (shape,)) == ((TensorType((5, 1, 0)),), ())
+        assert inferred(settle(one, {"exact": True}), (shape,)) == ((TensorType((5, 3, 1)),), ())
+        assert inferred(settle(one, {"exact": True}), (longer,)) == ((TensorType((5, 6, 3, 1)),), ())
+        assert inferred(settle(other, {"exact": True}), (shape,)) == ((), ())
+        with pytest.raises(RuleError, match="nothing arrives"):
+            inferred(settle(one, {}), (None,))
 
 
 def test_every_problem_of_the_attributes_is_named() -> None:

@@ -36,7 +36,7 @@ def test_no_op_is_defined_twice() -> None:
 def test_an_op_says_what_it_is(op_type: str) -> None:
     op = OPS[op_type]
     assert op.op_type == op_type
-    assert op.family in FAMILIES - {"Custom", "Block"}
+    assert op.family in FAMILIES - {"Custom"}
     assert op.infer.__doc__
     assert op.attributes.__doc__
 
