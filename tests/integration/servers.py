@@ -162,32 +162,32 @@ def _start(version: Version, home: Path, wanted_by: int) -> Address:
     home.mkdir()
     configuration, log = home / "neo4j.conf", home / "server.log"
     configuration.write_text(_CONFIGURATION.format(port=port), encoding="utf-8")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                *(java, *_FLAGS, "-cp", f"{jars}/*", _HERE / "Server.java"),
-                *(home, configuration, str(wanted_by)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    _STARTED.append(process)
+    # No object stands for the process: another one stops it, and this one must not complain about that.
+    pid = os.posix_spawn(
+        java,
+        [
+            *map(str, (java, *_FLAGS, "-cp", f"{jars}/*", _HERE / "Server.java")),
+            *map(str, (home, configuration, wanted_by)),
+        ],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    tick = start_tick(pid)
     uri, password = f"bolt://127.0.0.1:{port}", secrets.token_urlsafe(12)
     deadline = time.monotonic() + _READY_SECONDS
     while not _ready(uri, password):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
+        if tick is None or start_tick(pid) != tick or time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
             tail = " ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:])
             raise UnavailableError(f"Neo4j {version.number} did not start: {tail}")
         time.sleep(0.1)
-    tick = start_tick(process.pid)
     assert tick is not None
-    return Address(uri, "neo4j", password, process.pid, tick)
-
-
-_STARTED: list[subprocess.Popen[bytes]] = []  # kept, so that Python does not complain about them
+    return Address(uri, "neo4j", password, pid, tick)
 
 
 def _ready(uri: str, password: str) -> bool:

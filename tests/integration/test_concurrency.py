@@ -11,6 +11,7 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
+from tests.integration.races import Meeting, before_links
 
 PROCESSES = 8
 
@@ -82,26 +83,33 @@ def test_eight_processes_registering_the_same_structures_make_each_once(
         assert registry.doctor() == ()
 
 
-def _race(arguments: tuple[Settings, int]) -> list[tuple[str, tuple[str, ...]]]:
-    settings, worker = arguments
-    outcomes: list[tuple[str, tuple[str, ...]]] = []
-    with BlueprintRegistry(settings=settings) as registry:
-        for number in range(len(registry) // 2):
+def _race(settings: Settings, side: int, rounds: int, flags: Any, start: Any, outcomes: Any) -> None:
+    """Close cycles from one side: at the same moment, or one between the look and the write of the other."""
+    meeting = Meeting(flags)
+    with pytest.MonkeyPatch.context() as patch, BlueprintRegistry(settings=settings) as registry:
+        registry.engine  # noqa: B018 -- opens it
+        before_links(meeting.look_up, patch)
+        for number in range(rounds):
             pair = (f"a_{number}", f"b_{number}")
-            child, parent = pair if worker else pair[::-1]
+            child, parent = pair if side else pair[::-1]
+            start.wait()
+            meeting.enter(number, side, free=number % 4 > 1)
             try:
                 registry.link(child, parent)
             except LineageCycleError as error:
-                outcomes.append(("refused", error.path))
+                outcomes.put((number, error.path))
             else:
-                outcomes.append(("linked", ()))
-    return outcomes
+                outcomes.put((number, ()))
+            meeting.leave()
 
 
 @pytest.mark.parametrize("rounds", [200])
 def test_two_writers_who_race_to_close_a_cycle_never_do(
     engine: Engine, engine_settings: Settings, rounds: int
 ) -> None:
+    context = multiprocessing.get_context("spawn")
+    shared = (context.RawArray("b", 2 * rounds), context.Barrier(2, timeout=300), context.Queue())
+    found: dict[int, list[tuple[str, ...]]] = {number: [] for number in range(rounds)}
     with BlueprintRegistry(settings=engine_settings) as registry:
         registry.register_all(
             [
@@ -110,10 +118,19 @@ def test_two_writers_who_race_to_close_a_cycle_never_do(
                 for which in (0, 1)
             ]
         )
-        one, other = in_processes(_race, engine_settings, count=2)
-        for number, outcomes in enumerate(zip(one, other, strict=True)):
-            assert sorted(outcome for outcome, _ in outcomes) == ["linked", "refused"]
-            path = next(path for outcome, path in outcomes if outcome == "refused")
-            assert set(path) == {f"a_{number}", f"b_{number}"}
-            assert path[0] == path[-1]
+        writers = [
+            context.Process(target=_race, args=(engine_settings, side, rounds, *shared)) for side in (0, 1)
+        ]
+        for writer in writers:
+            writer.start()
+        for _ in range(2 * rounds):
+            number, path = shared[2].get(timeout=300)
+            found[number].append(path)
+        for writer in writers:
+            writer.join()
+        for number, paths in found.items():
+            linked, refused = sorted(paths)
+            assert not linked
+            assert set(refused) == {f"a_{number}", f"b_{number}"}
+            assert refused[0] == refused[-1]
         assert registry.doctor() == ()

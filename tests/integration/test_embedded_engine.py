@@ -1,14 +1,18 @@
 """The life of the embedded engine: one process a directory, started on demand, gone when nobody needs it."""
 
+import fcntl
 import json
 import multiprocessing
 import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,11 +41,11 @@ def running(settings: Settings) -> embedded.Running:
     return found
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0, pause: float = 0.05) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 # ---------------------------------------------------------------- start and stop
@@ -56,6 +60,7 @@ def test_nothing_runs_before_it_is_needed_and_nothing_after_it_is_stopped(settin
     assert running(settings) == first, "it stays for the next command"
     assert embedded.stop(settings)
     assert embedded.status(settings) is None
+    assert not (settings.data_directory / keeper.STATE).exists()
     assert keeper.start_tick(first.pid) is None
     assert keeper.start_tick(first.keeper) is None
     with open_engine(settings) as engine:
@@ -110,6 +115,45 @@ def test_an_open_client_goes_on_after_the_engine_or_its_keeper_was_killed(
             wait_until(lambda: keeper.start_tick(before.pid) is None)
         assert engine.read(COUNT) == [{"things": 1}]
         assert running(settings).pid != before.pid
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_gone() -> None:
+    for _ in range(50):
+        with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as child:
+            assert child.stdin is not None
+            assert keeper.start_tick(child.pid) is not None
+            reaper = threading.Thread(target=child.wait)
+            reaper.start()
+            child.stdin.close()
+            wait_until(lambda pid=child.pid: keeper.start_tick(pid) is None, pause=0)
+            reaper.join()
+
+
+def test_a_start_while_the_idle_engine_is_being_stopped_gives_one_that_stays(tmp_path: Path) -> None:
+    settings = load_settings({"uri": f"embedded:{tmp_path}", "idle_seconds": 1}, environ={})
+    try:
+        first = embedded.start(settings)
+        os.kill(first.pid, signal.SIGSTOP)  # so that it takes its time to stop
+        wait_until(lambda: not (settings.data_directory / keeper.STATE).exists())
+        with ThreadPoolExecutor() as other:
+            starting = other.submit(embedded.start, settings)
+            time.sleep(0.5)
+            with (settings.data_directory / "start.lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody starts one beside it
+            os.kill(first.pid, signal.SIGCONT)
+            second = starting.result()
+        assert second.pid != first.pid
+        assert keeper.start_tick(first.pid) is None
+        assert embedded.status(settings) == second
+    finally:
+        embedded.stop(settings)
+
+
+def test_the_keeper_notices_at_once_that_its_engine_died(settings: Settings) -> None:
+    process = embedded.start(settings)
+    time.sleep(0.5)  # it has begun to wait, and would look up again after 5 seconds
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: keeper.start_tick(process.keeper) is None, seconds=2)
 
 
 def test_a_state_file_that_names_another_process_is_not_believed(settings: Settings) -> None:

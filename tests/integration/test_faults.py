@@ -1,16 +1,11 @@
 """What happens when something around the product fails: a clear message at once, and nothing half-written."""
 
-import itertools
-import os
-import random
 import resource
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,17 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from esper_graph.config import Secret, Settings, load_settings
-from esper_graph.errors import KernelError, StoreUnavailableError
+from esper_graph.config import Secret, Settings
+from esper_graph.errors import KernelError
 from esper_graph.registry import BlueprintRegistry
-from esper_graph.store.engines import Engine, bolt, embedded, failures
+from esper_graph.store.engines import Engine, embedded
 from tests.integration.commands import REPOSITORY, Commands, Ran, environment, program, refused
 from tests.integration.test_concurrency import perceptron
 
 SECONDS = 10.0
-OFTEN = pytest.mark.parametrize(
-    "kills", [8, pytest.param(50, marks=[pytest.mark.full, pytest.mark.timeout(900)])]
-)
 
 
 @contextmanager
@@ -236,168 +228,3 @@ def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with quickly():
         ran = program("--uri", f"embedded:{tmp_path / 'file' / 'graph'}", "blueprint", "list")
     refused(ran, 5, "cannot be written", "ESPER_GRAPH_HOME")
-
-
-# ---------------------------------------------------------------- kill -9 of a client
-
-_CLIENT = """
-import sys
-from itertools import count
-from esper_graph.config import load_settings
-from esper_graph.registry import BlueprintRegistry
-from tests.integration.test_concurrency import perceptron
-
-uri, username, database, home, first, size = sys.argv[1:]
-flags = {"uri": uri, "username": username or None, "database": database or None, "home": home}
-with BlueprintRegistry(settings=load_settings(flags)) as registry:
-    registry.engine
-    for begin in count(int(first), int(size)):
-        made = [perceptron(number, f"mlp_{number}") for number in range(begin, begin + int(size))]
-        if len(made) == 1:
-            ids = [registry.register(made[0])]
-        else:
-            ids = [one.id for one in registry.register_all(made)]
-        print(*ids, flush=True)
-"""
-
-
-def _client(settings: Settings, first: int, size: int) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-c", _CLIENT, settings.uri, settings.username or "", settings.database or ""),
-            *(str(settings.home), str(first), str(size)),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env=environment(settings),
-    )
-
-
-@OFTEN
-def test_a_killed_client_leaves_every_acknowledged_registration_whole(
-    engine: Engine, engine_settings: Settings, kills: int
-) -> None:
-    chance = random.Random(20261124)
-    with BlueprintRegistry(settings=engine_settings) as registry:
-        rounds: list[tuple[int, int, list[str]]] = []
-        for kill in range(kills):
-            first, size = 1 + kill * 10_000, (1, 20)[kill % 2]
-            with _client(engine_settings, first, size) as client:
-                assert client.stdout is not None
-                lines = [client.stdout.readline()]
-                # Registrations follow one another without a pause, so nearly every moment is inside one.
-                time.sleep(chance.uniform(0, 0.3))
-                client.send_signal(signal.SIGKILL)
-                lines += client.stdout.readlines()
-            assert client.returncode == -signal.SIGKILL, "it was at work until it was killed"
-            acknowledged = [name for line in lines if line.endswith("\n") for name in line.split()]
-            assert acknowledged
-            assert set(registry) >= set(acknowledged)
-            for name in (acknowledged[0], acknowledged[-1]):
-                assert registry[name].fingerprint == _structure_of(name)
-            rounds.append((first, size, acknowledged))
-            after = f"after_{kill}"
-            assert registry.register(perceptron(first + 9_000, after)) == after
-        time.sleep(1)  # a commit that was on its way when its client died may still arrive
-        names = [name for name in registry if name.startswith("mlp_")]
-        for blueprint in map(registry.__getitem__, names):
-            assert blueprint.fingerprint == _structure_of(blueprint.id)
-        for first, size, acknowledged in rounds:
-            here = [name for name in names if 0 <= int(name.removeprefix("mlp_")) - first < 9_000]
-            assert set(here) >= set(acknowledged)
-            assert len(here) - len(acknowledged) in {0, size}, "all of a batch is there, or nothing"
-        assert len(registry) == len(names) + kills
-        assert registry.doctor() == ()
-
-
-def _structure_of(name: str) -> str:
-    return perceptron(int(name.removeprefix("mlp_"))).fingerprint
-
-
-# ---------------------------------------------------------------- kill -9 of the embedded server
-
-
-@OFTEN
-def test_a_killed_embedded_server_leaves_every_acknowledged_registration_whole(
-    tmp_path: Path, kills: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: Counter[failures.Kind] = Counter()
-
-    def observed(error: Exception) -> failures.Kind:
-        found = failures.kind(error)  # pyright: ignore[reportArgumentType]
-        seen[found] += 1
-        return found
-
-    monkeypatch.setattr(bolt, "kind", observed)
-    settings = load_settings({"uri": f"embedded:{tmp_path / 'graph'}"}, environ={})
-    acknowledged: list[int] = []
-    unexpected: list[BaseException] = []
-    stop = threading.Event()
-
-    def register(registry: BlueprintRegistry) -> None:
-        for number in itertools.count(1):
-            while not stop.is_set():
-                try:
-                    registry.register(perceptron(number, f"mlp_{number}"))
-                except StoreUnavailableError:
-                    continue  # said to be unknown: the same again is no harm
-                except BaseException as error:
-                    unexpected.append(error)
-                    raise
-                acknowledged.append(number)
-                break
-            if stop.is_set():
-                return
-
-    chance = random.Random(20261125)
-    try:
-        with BlueprintRegistry(settings=settings) as registry:
-            registry.engine  # noqa: B018 -- opens it
-            worker = threading.Thread(target=register, args=(registry,))
-            worker.start()
-            try:
-                killed = 0
-                for _ in range(kills):
-                    running = _another_than(killed, settings, worker)
-                    before = len(acknowledged)
-                    _until(lambda before=before: len(acknowledged) > before or not worker.is_alive())
-                    time.sleep(chance.uniform(0, 0.2))
-                    os.kill(running.pid, signal.SIGKILL)
-                    killed = running.pid
-                last = _another_than(killed, settings, worker)
-            finally:
-                before = len(acknowledged)
-                _until(lambda: len(acknowledged) > before or not worker.is_alive())
-                stop.set()
-                worker.join()
-            assert not unexpected
-            assert seen[failures.Kind.LOST] + seen[failures.Kind.UNKNOWN] >= kills / 2, "it was at work"
-            for number in acknowledged:
-                assert registry[f"mlp_{number}"].fingerprint == perceptron(number).fingerprint
-            assert len(registry) - len(acknowledged) in {0, 1}
-            assert registry.doctor() == ()
-        time.sleep(6)  # by now every keeper has seen that its engine is gone
-        assert embedded.status(settings) == last, "a keeper removed the state of another engine"
-        after = program("--uri", settings.uri, "blueprint", "show", "mlp_1", "-q")
-        assert (after.code, after.stdout) == (0, "mlp_1\n"), after
-    finally:
-        embedded.stop(settings)
-
-
-def _another_than(killed: int, settings: Settings, worker: threading.Thread) -> embedded.Running:
-    """Wait until the client has started the engine anew."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and worker.is_alive():
-        running = embedded.status(settings)
-        if running is not None and running.pid != killed:
-            return running
-        time.sleep(0.01)
-    raise AssertionError("the engine was not started again")
-
-
-def _until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "nothing more happens"
-        time.sleep(0.01)

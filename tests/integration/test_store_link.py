@@ -10,7 +10,6 @@ import pytest
 from esper_graph.errors import (
     BlueprintNotFoundError,
     LineageCycleError,
-    LineageError,
     QueryError,
     UnknownParentError,
 )
@@ -19,6 +18,7 @@ from esper_graph.property_graph.records import Operation
 from esper_graph.store import lineage, schema
 from esper_graph.store.engines import Engine
 from tests.integration.families import chain, ladder, plant, random_family
+from tests.integration.races import Meeting, before_links
 from tests.integration.statements import statement
 
 STATE = statement(
@@ -161,29 +161,24 @@ def test_a_link_above_a_large_family_numbers_all_of_it_anew(
     assert len(caught.value.path) == nx.shortest_path_length(graph, last, "start") + 2
 
 
-def race(store: Engine, rounds: int) -> None:
-    """Two writers close a cycle from its two halves, each of which is allowed alone."""
-    names = [
-        (f"{number:03}-x1", f"{number:03}-x2", f"{number:03}-y1", f"{number:03}-y2")
-        for number in range(rounds)
-    ]
-    plant(store, [pair for x1, x2, y1, y2 in names for pair in ((x2, x1), (y2, y1))])
-    refusals: dict[int, list[LineageError]] = {number: [] for number in range(rounds)}
+def race(store: Engine, rounds: int, meeting: Meeting) -> dict[int, list[LineageCycleError]]:
+    """Two writers close cycles of two halves, each of which is allowed alone; return who was refused."""
+    plant(store, [pair for number in range(rounds) for pair in halves(number)[2:]])
+    refusals: dict[int, list[LineageCycleError]] = {number: [] for number in range(rounds)}
     failures: list[BaseException] = []
-    barrier = threading.Barrier(2, timeout=60)
 
     def write(side: int) -> None:
         try:
-            for number, (x1, x2, y1, y2) in enumerate(names):
-                child, parent = ((x1, y2), (y1, x2))[side]
-                barrier.wait()
+            for number in range(rounds):
+                child, parent = halves(number)[side]
+                meeting.enter(number, side)
                 try:
                     lineage.link(store, child, parent, kind="merge", operation=operation())
                 except LineageCycleError as error:
                     refusals[number].append(error)
+                meeting.leave()
         except BaseException as error:  # noqa: BLE001, told to the test below
             failures.append(error)
-            barrier.abort()
 
     threads = [threading.Thread(target=write, args=(side,)) for side in (0, 1)]
     for thread in threads:
@@ -191,19 +186,33 @@ def race(store: Engine, rounds: int) -> None:
     for thread in threads:
         thread.join()
     assert not failures
-    for number, (x1, x2, y1, y2) in enumerate(names):
-        (refusal,) = refusals[number]
-        assert isinstance(refusal, LineageCycleError)
+    return refusals
+
+
+def halves(number: int) -> list[tuple[str, str]]:
+    """Two derivations that close a cycle, and the two that are there before, as child and parent."""
+    x1, x2, y1, y2 = (f"{number:03}-{name}" for name in ("x1", "x2", "y1", "y2"))
+    return [(x1, y2), (y1, x2), (x2, x1), (y2, y1)]
+
+
+@pytest.mark.parametrize("rounds", [50, pytest.param(200, marks=pytest.mark.full)])
+def test_of_two_who_would_close_a_cycle_together_one_is_refused(
+    store: Engine, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = Meeting(bytearray(2 * rounds))
+    before_links(meeting.look_up, monkeypatch)
+    for number, found in race(store, rounds, meeting).items():
+        (refusal,) = found
+        (x1, y2), (y1, x2), *_ = halves(number)
         assert refusal.path in {(x1, y2, y1, x2, x1), (y1, x2, x1, y2, y1)}
         later = {x1, x2, y1, y2}.intersection(lineage.ancestor_ids(store, refusal.parent))
         assert refusal.child in later
         assert refusal.parent not in later
 
 
-def test_of_two_who_would_close_a_cycle_together_one_is_refused(store: Engine) -> None:
-    race(store, 50)
-
-
-@pytest.mark.full
-def test_of_two_who_would_close_a_cycle_together_one_is_refused_two_hundred_times(store: Engine) -> None:
-    race(store, 200)
+def test_without_the_lineage_lock_the_same_two_close_every_cycle(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = Meeting(bytearray(2 * 10), patience=300)
+    before_links(meeting.look_up, monkeypatch, locked=False)
+    assert race(store, 10, meeting) == {number: [] for number in range(10)}

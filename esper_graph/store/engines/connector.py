@@ -1,6 +1,7 @@
 """What the engines differ in: where they are and what keeps them there. No driver is needed to know it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from esper_graph.store.engines import EngineName
@@ -16,6 +17,7 @@ class Place:
         database: Database, or None for the login's home database.
         hint: What to do when it does not answer.
         login_hint: What to do when it refuses the login.
+        directory: Where its data are, if that is on this machine.
     """
 
     address: str
@@ -23,6 +25,7 @@ class Place:
     database: str | None
     hint: str
     login_hint: str
+    directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +69,8 @@ def start(settings: Settings) -> Running:
         StoreUnavailableError: It cannot start; the message has the reason.
         ConfigError: This platform cannot run it.
     """
-    data = settings.data_directory
-    running = _running(data)
-    if running is None:
-        runtime.prepare(data)
-        with _locked(data / "start.lock") as lock:
-            running = _running(data) or _launch(settings, lock)
-    return running
+    with closing(EmbeddedConnector(settings)) as connector:  # a keeper may not stop it meanwhile
+        return connector.start()
 
 
 def stop(settings: Settings) -> bool:
@@ -96,6 +91,7 @@ def stop(settings: Settings) -> bool:
             deadline = time.monotonic() + _STOP_SECONDS
             while time.monotonic() < deadline:
                 if _running(data) is None and keeper.start_tick(running.keeper) is None:
+                    (data / keeper.STATE).unlink(missing_ok=True)
                     return True
                 time.sleep(0.02)
         raise StoreUnavailableError(f"the embedded engine, process {running.pid}, does not end")
@@ -120,14 +116,28 @@ class EmbeddedConnector:
         fcntl.flock(self._in_use, fcntl.LOCK_SH)  # waits while the keeper is just stopping the engine
         self._touch()
 
-    def endpoint(self) -> Endpoint:
+    def start(self) -> Running:
         """Start the engine unless it runs.
 
         Raises:
             StoreUnavailableError: It cannot start.
             ConfigError: This platform cannot run it.
         """
-        running = start(self._settings)
+        running = _running(self._data)
+        if running is None:
+            runtime.prepare(self._data)
+            with _locked(self._data / "start.lock") as lock:
+                running = _running(self._data) or _launch(self._settings, lock)
+        return running
+
+    def endpoint(self) -> Endpoint:
+        """Start the engine unless it runs, and tell where it is.
+
+        Raises:
+            StoreUnavailableError: It cannot start.
+            ConfigError: This platform cannot run it.
+        """
+        running = self.start()
         return Endpoint(
             running.uri,
             (runtime.USERNAME, _password(self._data)),
@@ -138,6 +148,7 @@ class EmbeddedConnector:
                 hint=f"see {self._data / 'log'}, or stop it: the next command starts it anew",
                 login_hint=f"the engine was made with another `{runtime.PASSWORD}` file: put that back, or "
                 "stop the engine and remove `config/server-users.jsonl`, so that it takes this one",
+                directory=self._data,
             ),
         )
 

@@ -66,6 +66,7 @@ def _engine_settings(data: Path, bolt_port: int, http_port: int, timeout_seconds
         "txWalFlush": 1,
         "opencypher.loadCsv.allowFileUrls": "false",
         "opencypher.loadCsv.allowRemoteUrls": "false",
+        "opencypher.idBucketBits": 31,  # else ids pass 2^53, and Neo4j Browser takes one node for another
         "bolt.host": "127.0.0.1",
         "bolt.port": bolt_port,
         "bolt.defaultDatabase": DATABASE,

@@ -1,5 +1,6 @@
 """What the driver's exceptions mean: whether to try again, and which of our errors a person sees."""
 
+import shutil
 from collections.abc import Mapping
 from enum import Enum
 
@@ -79,7 +80,11 @@ def translate(error: DriverError | Neo4jError, query: str, place: Place, timeout
                 f"the engine refused query `{query}`: {_first_line(error)}", where=[*where, f"code   {code}"]
             )
         case _:
-            return StoreError(f"the engine failed: {_first_line(error)}", where=[*where, f"code   {code}"])
+            return StoreError(
+                f"the engine failed: {_first_line(error)}",
+                where=[*where, f"code   {code}"],
+                hint=_hint_of_room(place),
+            )
 
 
 # Sentence and hint by code; without a hint the login's is given.
@@ -109,7 +114,19 @@ _SENTENCES: Mapping[str, tuple[str, str | None]] = {
         "ask for less, or raise ESPER_GRAPH_QUERY_TIMEOUT_SECONDS",
     ),
 }
+_LITTLE_ROOM = 16 << 20  # bytes; the embedded engine asks for some at a time
 _QUERY_CODES = frozenset(code for code in _SENTENCES if "TimedOut" in code)
+
+
+def _hint_of_room(place: Place) -> str | None:
+    """Say that the disk is full where it is: the embedded engine does not."""
+    try:
+        free = shutil.disk_usage(place.directory).free if place.directory else _LITTLE_ROOM
+    except OSError:
+        return None
+    if free >= _LITTLE_ROOM:
+        return None
+    return f"its disk has only {free >> 10} KiB left: make room, then repeat the command"
 
 
 def _code(error: DriverError | Neo4jError) -> str | None:

@@ -7,7 +7,7 @@ library only, and as little of it as possible: it lives as long as the engine do
 
 The working directory is the data root. The files in it:
 
-    state.json   where the engine listens and who it is; exists exactly while it is ready
+    state.json   where the engine listens and who it is; to be believed only while that process lives
     in_use.lock  shared lock of every client; the keeper stops the engine only while it holds it alone
 
 One line goes to standard output: `ready`, `port` (one was taken), `slow`, or `exit CODE`.
@@ -19,6 +19,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -41,7 +42,7 @@ def start_tick(pid: int) -> str | None:
         fields = (
             Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return None if Path("/proc/self/stat").exists() else _start_tick_from_ps(pid)
     return None if fields[0] in "ZX" else fields[19]
 
@@ -89,12 +90,15 @@ def _die_with_the_keeper() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
-def _spawn(command: list[str]) -> int:
+def _spawn(command: list[str]) -> "_Engine":
+    ended, held = os.pipe()
     pid = os.fork()
     if pid:
-        return pid
+        os.close(held)
+        return _Engine(pid, ended)
     try:
         _die_with_the_keeper()
+        os.set_inheritable(held, True)  # noqa: FBT003
         output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -106,11 +110,12 @@ def _spawn(command: list[str]) -> int:
 
 
 class _Engine:
-    """The running engine, as its parent sees it."""
+    """The running engine, as its parent sees it: it holds the other end of a pipe until it ends."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, ended: int) -> None:
         self.pid = pid
         self.exit_code: int | None = None
+        self._ended = ended
 
     def is_running(self) -> bool:
         if self.exit_code is None:
@@ -119,19 +124,25 @@ class _Engine:
                 self.exit_code = os.waitstatus_to_exitcode(status)
         return self.exit_code is None
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until it has ended, but no longer than this; tell whether it has."""
+        if select.select([self._ended], [], [], seconds)[0] and self.exit_code is None:
+            _, status = os.waitpid(self.pid, 0)  # it closes its files in its last moments
+            self.exit_code = os.waitstatus_to_exitcode(status)
+        return not self.is_running()
+
     def stop(self) -> None:
         for order in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + _STOP_SECONDS
             if self.is_running():
                 os.kill(self.pid, order)
-            while self.is_running() and time.monotonic() < deadline:
-                time.sleep(0.02)
+            if self.wait(_STOP_SECONDS):
+                return
 
 
 def _outcome(engine: _Engine, http_port: int, seconds: float) -> str:
     """Wait until the engine is ready or will never be."""
     deadline = time.monotonic() + seconds
-    while engine.is_running():
+    while not engine.wait(0.02):
         if answers(http_port):
             return "ready"
         try:  # a busy port does not end the engine: it stays, without a port, and holds the data
@@ -142,7 +153,6 @@ def _outcome(engine: _Engine, http_port: int, seconds: float) -> str:
             return "port"
         if time.monotonic() > deadline:
             return "slow"
-        time.sleep(0.02)
     return f"exit {engine.exit_code}"
 
 
@@ -152,19 +162,11 @@ def _write_state(state: dict[str, object]) -> None:
     draft.replace(STATE)
 
 
-def _remove_state(pid: int) -> None:
-    """Remove the state of this engine; after a kill it may be that of the next one already."""
-    with contextlib.suppress(OSError, ValueError):
-        if json.loads(Path(STATE).read_text(encoding="utf-8"))["pid"] == pid:
-            Path(STATE).unlink()
-
-
 def _watch(engine: _Engine, bolt_port: int, idle_seconds: float) -> None:
     """Return when the engine has ended, by itself or because nobody used it for so long."""
     in_use = os.open(IN_USE, os.O_RDWR | os.O_CREAT, 0o600)
     last_used, last_touched = time.monotonic(), 0.0
-    while engine.is_running():
-        time.sleep(min(max(idle_seconds / 10, 0.1), 5.0))
+    while not engine.wait(min(max(idle_seconds / 10, 0.1), 5.0)):
         try:
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -187,7 +189,7 @@ def main(arguments: list[str]) -> None:
     os.set_inheritable(lock, False)  # noqa: FBT003, the engine must not hold it
     signal.signal(signal.SIGTERM, _leave)
     Path(LOG).unlink(missing_ok=True)
-    engine = _Engine(_spawn(arguments[5:]))
+    engine = _spawn(arguments[5:])
     try:
         outcome = _outcome(engine, http_port, ready_seconds)
         if outcome != "ready":
@@ -209,7 +211,8 @@ def main(arguments: list[str]) -> None:
             _report(outcome, lock)
             _watch(engine, bolt_port, idle_seconds)
         finally:
-            _remove_state(engine.pid)
+            if engine.is_running():  # where it died, this may be the state of the next one already
+                Path(STATE).unlink(missing_ok=True)
     finally:
         engine.stop()
 
