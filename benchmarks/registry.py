@@ -11,7 +11,8 @@ from samples import ten_nodes
 
 from esper_graph.registry import BlueprintRegistry
 
-SINGLE, BATCH, READS = 100, 500, 100
+SINGLE, READS = 100, 100
+BATCH = {"embedded": 500}  # elsewhere the 5,000 that the target names
 
 
 def _distinct(numbers: "count[int]", amount: int) -> list[Any]:
@@ -45,11 +46,12 @@ def measure() -> dict[str, Any]:
             return SINGLE / (time.perf_counter() - started)
 
         def batch(name: str) -> float:
-            blueprints = [one.to_dict() for one in _distinct(numbers[name], BATCH)]
+            amount = BATCH.get(name, 5_000)
+            blueprints = [one.to_dict() for one in _distinct(numbers[name], amount)]
             parse = type(ten_nodes(0)).from_dict
             started = time.perf_counter()
             registries[name].register_all(parse(data) for data in blueprints)
-            return BATCH / (time.perf_counter() - started)
+            return amount / (time.perf_counter() - started)
 
         def read(name: str) -> float:
             times = []

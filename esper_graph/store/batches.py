@@ -1,18 +1,18 @@
-"""Save many blueprints: while one batch is being written, the next is prepared."""
+"""Save many blueprints: while one batch is being written, the next is prepared and its rows are made."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 
 from esper_graph.config import Manifest
 from esper_graph.property_graph.records import Operation, Registration
 from esper_graph.property_graph.registration import Prepared
 from esper_graph.store.blueprints import parents_of_new
 from esper_graph.store.engines import Engine
-from esper_graph.store.saving import BATCH_BYTES, save
+from esper_graph.store.saving import Batch
 
 BATCH_BLUEPRINTS = 100
-_NODE_BYTES, _EDGE_BYTES = 450, 250  # what one takes in a message, roughly; `save` cuts exactly
 
 Progress = Callable[[int], None]
 
@@ -47,16 +47,17 @@ def register_all(
             if progress is not None:
                 progress(len(done))
 
+    def begin() -> Batch:
+        return Batch(make_operation(), manifest, external_parents=external_parents)
+
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="esper-graph-write") as writer:
         writing: Future[list[Registration]] | None = None
         try:
-            for batch in _batches(prepared):
-                finish(writing)
-                writing = None
-                ready = _versioned(engine, batch, versions)
-                writing = writer.submit(
-                    save, engine, ready, make_operation(), manifest, external_parents=external_parents
-                )
+            for some in _some(prepared, BATCH_BLUEPRINTS):
+                for batch in _batches(_versioned(engine, some, versions), begin):
+                    finish(writing)
+                    writing = None
+                    writing = writer.submit(batch.save, engine)
         except BaseException:
             if writing is not None:
                 writing.result()  # what fails after a batch leaves that batch written
@@ -65,18 +66,21 @@ def register_all(
     return done
 
 
-def _batches(prepared: Iterable[Prepared]) -> Iterator[list[Prepared]]:
-    batch: list[Prepared] = []
-    filled = 0
+def _some(prepared: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
+    source = iter(prepared)
+    while some := list(islice(source, most)):
+        yield some
+
+
+def _batches(prepared: list[Prepared], begin: Callable[[], Batch]) -> Iterator[Batch]:
+    """Fill one batch, or several where one message cannot hold them."""
+    batch = begin()
     for one in prepared:
-        size = _NODE_BYTES * len(one.blueprint.nodes) + _EDGE_BYTES * len(one.blueprint.edges)
-        if batch and (len(batch) == BATCH_BLUEPRINTS or filled + size > BATCH_BYTES):
+        if not batch.add(one):
             yield batch
-            batch, filled = [], 0
-        batch.append(one)
-        filled += size
-    if batch:
-        yield batch
+            batch = begin()
+            batch.add(one)
+    yield batch
 
 
 def _versioned(engine: Engine, batch: list[Prepared], versions: dict[str, int]) -> list[Prepared]:

@@ -19,7 +19,7 @@ from esper_graph.errors import (
 from esper_graph.ir.specs import DERIVATION_KINDS
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
-from esper_graph.store.engines import Engine, Transaction
+from esper_graph.store.engines import Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
 
@@ -82,6 +82,9 @@ def link(
         (way,) = transaction.run(get("lineage/path"), {"child": parent, "ancestor": child})
         if way["ids"] is not None:
             raise LineageCycleError(child, parent, [child, *way["ids"]])
+        # Before the derivation is written: the embedded engine would not see from then on what others add.
+        if state["child_generation"] <= state["parent_generation"]:
+            renumber(transaction, child, least=state["parent_generation"] + 1)
         transaction.run(
             get("lineage/link"),
             {
@@ -92,16 +95,28 @@ def link(
                 "registered_at": operation.at.isoformat(),
             },
         )
-        if state["child_generation"] <= state["parent_generation"]:
-            renumber(transaction, child)
         note_event(transaction, operation, [child, parent])
         return True
 
     return engine.write(work, name="lineage/link", retry_conflicts=True)
 
 
-def renumber(transaction: Transaction, blueprint_id: str) -> None:
-    """Give a blueprint and all below it 1 + the largest generation of their parents."""
+def renumber(transaction: Transaction, blueprint_id: str, *, least: int = 0) -> None:
+    """Give a blueprint and all below it 1 + the largest generation of their parents.
+
+    Looks again after each change: whoever adds a child holds its parents (`blueprint/hold`), and numbering
+    them waits for that, so children that came meanwhile are seen only then.
+
+    Args:
+        least: What the blueprint's own generation must be at least, for a parent that it is about to get.
+    """
+    while changed := _misnumbered(transaction, blueprint_id, least):
+        for begin in range(0, len(changed), 5_000):
+            transaction.run(get("lineage/set_generations"), {"generations": changed[begin : begin + 5_000]})
+
+
+def _misnumbered(transaction: Transaction, blueprint_id: str, least: int) -> list[Row]:
+    """List what has another generation than it should have, with the right one, parents before children."""
     rows = {row["id"]: row for row in transaction.run(get("lineage/generations_below"), {"id": blueprint_id})}
     waiting = {member: sum(parent["id"] in rows for parent in row["parents"]) for member, row in rows.items()}
     below: dict[str, list[str]] = {member: [] for member in rows}
@@ -116,15 +131,13 @@ def renumber(transaction: Transaction, blueprint_id: str) -> None:
             generations[parent["id"]] if parent["id"] in generations else parent["generation"]
             for parent in rows[member]["parents"]
         ]
-        generations[member] = 1 + max(above, default=-1)
+        generations[member] = max(1 + max(above, default=-1), least if member == blueprint_id else 0)
         for follower in below[member]:
             waiting[follower] -= 1
             if not waiting[follower]:
                 ready.append(follower)
-    changed = [
+    return [
         {"id": member, "generation": generation}
         for member, generation in generations.items()
         if rows[member]["generation"] != generation
     ]
-    for begin in range(0, len(changed), 5_000):
-        transaction.run(get("lineage/set_generations"), {"generations": changed[begin : begin + 5_000]})

@@ -1,7 +1,7 @@
 """Save blueprints with their derivations and the event, all in one transaction."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NoReturn
@@ -14,6 +14,7 @@ from esper_graph.errors import (
     StoreError,
     UnknownParentError,
 )
+from esper_graph.ir.specs import Derivation
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.identifiers import new_id
 from esper_graph.property_graph.records import Operation, Registration
@@ -26,13 +27,14 @@ from esper_graph.store.naming import close_ids
 
 BATCH_BYTES = 4 << 20
 _ATTEMPTS = 3
+_KEY_BYTES = 1_000  # more than the ids of parent and child and the key take, at their longest
 _SENT = ("id", "fingerprint", "properties", "created_at", "nodes", "feeds", "tags", "categories", "names")
 _NOT_CONTENT = frozenset({"uid", "position", "origin"})
 
 
 def save(
     engine: Engine,
-    prepared: Sequence[Prepared],
+    prepared: Iterable[Prepared],
     operation: Operation,
     manifest: Manifest,
     *,
@@ -54,26 +56,16 @@ def save(
         IdTakenError: An id already names another structure; nothing is written.
         UnknownParentError: A parent is not in the store; nothing is written.
         LineageCycleError: Blueprints would be their own ancestors; nothing is written.
+        StoreError: They are too many for one message; nothing is written.
     """
-    if not prepared:
-        return []
-    batch = _Batch(prepared, operation, manifest, external_parents=external_parents)
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            saved = engine.write(
-                lambda transaction: batch.write(engine, transaction),
-                name=operation.action,
-                retry_conflicts=True,
+    batch = Batch(operation, manifest, external_parents=external_parents)
+    for one in prepared:
+        if not batch.add(one):
+            raise StoreError(
+                f"these blueprints take more than the {BATCH_BYTES >> 20} MiB of one message",
+                hint="save them in several batches",
             )
-        except _StaleError:  # a parent came, went or got another id between look-up and write
-            if attempt == _ATTEMPTS:
-                raise StoreError("the parents kept changing while the blueprint was written") from None
-        except ConflictError:
-            _refuse_taken(engine.read(get("blueprint/holders"), {"names": batch.names}), batch)
-            raise
-        else:
-            return batch.registrations(saved)
-    raise AssertionError("the loop returns or raises")
+    return batch.save(engine)
 
 
 class _StaleError(Exception):
@@ -102,64 +94,99 @@ class _Parent:
     nodes: Mapping[str, Row]
 
 
-class _Batch:
-    """Blueprints that are saved together."""
+class Batch:
+    """Blueprints that are saved together, in one transaction with one event.
 
-    def __init__(
-        self,
-        prepared: Sequence[Prepared],
-        operation: Operation,
-        manifest: Manifest,
-        *,
-        external_parents: bool,
-    ) -> None:
-        self.prepared = prepared
-        self.operation = operation
-        self.external_parents = external_parents
-        self.event_id = new_id()
+    Their rows are made when they are added, so that this can be done beside the writing of other batches.
+
+    Args:
+        manifest: Says which categories the tags lead to.
+        external_parents: Keep parents that the store does not hold as names only.
+    """
+
+    def __init__(self, operation: Operation, manifest: Manifest, *, external_parents: bool = False) -> None:
+        self.prepared: list[Prepared] = []
         self.items: dict[str, _Item] = {}
         self.by_name: dict[str, _Item] = {}
-        for one in prepared:
-            blueprint = one.blueprint
-            item = self.items.get(blueprint.fingerprint)
-            if item is None:
-                categories = manifest.categories_of(blueprint.tags)
-                row = save_row(blueprint, one.costs, operation_id=operation.id, categories=categories)
-                item = self.items[blueprint.fingerprint] = _Item(row)
-            elif not set(blueprint.tags) <= set(item.row["tags"]):
-                item.row["tags"] = sorted({*item.row["tags"], *blueprint.tags})
-                item.row["categories"] = sorted(manifest.categories_of(item.row["tags"]))
-            item.prepared.append(one)
-            other = self.by_name.setdefault(blueprint.id, item)
-            if other is not item:
-                raise IdTakenError(blueprint.id, held=other.row["fingerprint"], offered=blueprint.fingerprint)
-            if blueprint.id not in item.row["names"]:
-                item.row["names"].append(blueprint.id)
+        self._operation = operation
+        self._manifest = manifest
+        self._external_parents = external_parents
+        self._event_id = new_id()
+        self._bytes = 0
 
-    @property
-    def names(self) -> list[str]:
-        """All ids that are asked for."""
-        return sorted(self.by_name)
+    def add(self, one: Prepared) -> bool:
+        """Add a blueprint and tell whether there was room for it; the first always finds some.
 
-    def write(self, engine: Engine, transaction: Transaction) -> dict[str, Row]:
+        Raises:
+            IdTakenError: Its id names another structure of this batch.
+        """
+        blueprint, actor = one.blueprint, self._operation.actor
+        size = sum(_derivation_bytes(derivation, actor) for derivation in blueprint.derivations)
+        item = self.items.get(blueprint.fingerprint)
+        if item is None:
+            categories = self._manifest.categories_of(blueprint.tags)
+            row = save_row(blueprint, one.costs, operation_id=self._operation.id, categories=categories)
+            item = _Item(row)
+            size += message_bytes(row)
+        else:
+            size += message_bytes([blueprint.id, *blueprint.tags])
+        row = item.row
+        if self.prepared and self._bytes + size > BATCH_BYTES:
+            return False
+        holder = self.by_name.setdefault(blueprint.id, item)
+        if holder is not item:
+            raise IdTakenError(blueprint.id, held=holder.row["fingerprint"], offered=blueprint.fingerprint)
+        if not set(blueprint.tags) <= set(row["tags"]):
+            row["tags"] = sorted({*row["tags"], *blueprint.tags})
+            row["categories"] = sorted(self._manifest.categories_of(row["tags"]))
+        if blueprint.id not in row["names"]:
+            row["names"].append(blueprint.id)
+        item.prepared.append(one)
+        self.items[blueprint.fingerprint] = item
+        self.prepared.append(one)
+        self._bytes += size
+        return True
+
+    def save(self, engine: Engine) -> list[Registration]:
+        """Write everything and say what became of each blueprint; answers and errors as in `save`."""
+        if not self.prepared:
+            return []
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                saved = engine.write(
+                    lambda transaction: self._write(engine, transaction),
+                    name=self._operation.action,
+                    retry_conflicts=True,
+                )
+            except _StaleError:  # a parent came, went or got another id between look-up and write
+                if attempt == _ATTEMPTS:
+                    raise StoreError("the parents kept changing while the blueprint was written") from None
+            except ConflictError:
+                _refuse_taken(engine.read(get("blueprint/holders"), {"names": sorted(self.by_name)}), self)
+                raise
+            else:
+                return self._registrations(saved)
+        raise AssertionError("the loop returns or raises")
+
+    def _write(self, engine: Engine, transaction: Transaction) -> dict[str, Row]:
         """Write everything, and return by fingerprint what the store says about it."""
         rows = self._derive(engine, transaction)
         shared = {
-            "operation_id": self.operation.id,
-            "at": self.operation.at.isoformat(),
+            "operation_id": self._operation.id,
+            "at": self._operation.at.isoformat(),
             "event": {
-                "id": self.event_id,
-                "actor": self.operation.actor,
-                "action": self.operation.action,
-                "reason": self.operation.reason,
-                "detail": json.dumps(dict(self.operation.detail), sort_keys=True, ensure_ascii=False),
+                "id": self._event_id,
+                "actor": self._operation.actor,
+                "action": self._operation.action,
+                "reason": self._operation.reason,
+                "detail": json.dumps(dict(self._operation.detail), sort_keys=True, ensure_ascii=False),
             },
         }
-        saved: dict[str, Row] = {}
-        for part in _parts(rows):
-            sent = [_sent(row, number) for number, row in enumerate(part)]
-            for result in transaction.run(get("blueprint/save"), {"rows": sent, **shared}):
-                saved[part[result["number"]]["fingerprint"]] = result
+        sent = [_sent(row, number) for number, row in enumerate(rows)]
+        saved: dict[str, Row] = {
+            rows[result["number"]]["fingerprint"]: result
+            for result in transaction.run(get("blueprint/save"), {"rows": sent, **shared})
+        }
         if len(saved) < len(rows):
             self._refuse_taken_inside(transaction)
         for row in rows:
@@ -194,20 +221,19 @@ class _Batch:
         if not joins:
             return
         expected = {join["id"]: len(join["derived"]) for join in joins}
-        for part in _parts(joins):
-            for joined in transaction.run(get("blueprint/join"), {"rows": part}):
-                if joined["taken"]:
-                    self._refuse_taken_inside(transaction)
-                if joined["derived"] != expected.pop(joined["id"]):
-                    raise _StaleError
+        for joined in transaction.run(get("blueprint/join"), {"rows": joins}):
+            if joined["taken"]:
+                self._refuse_taken_inside(transaction)
+            if joined["derived"] != expected.pop(joined["id"]):
+                raise _StaleError
         if expected:
             raise _StaleError
 
     def _refuse_taken_inside(self, transaction: Transaction) -> NoReturn:
-        _refuse_taken(transaction.run(get("blueprint/holders"), {"names": self.names}), self)
+        _refuse_taken(transaction.run(get("blueprint/holders"), {"names": sorted(self.by_name)}), self)
         raise _StaleError
 
-    def registrations(self, saved: Mapping[str, Row]) -> list[Registration]:
+    def _registrations(self, saved: Mapping[str, Row]) -> list[Registration]:
         """Say what became of each blueprint."""
         registrations: list[Registration] = []
         for one in self.prepared:
@@ -256,6 +282,8 @@ class _Batch:
         known: dict[str, _Parent] = {}
         inside = {self.by_name[name].row["fingerprint"] for name in wanted if name in self.by_name}
         asked = {"names": sorted(wanted - self.by_name.keys()), "fingerprints": sorted(inside)}
+        # Held first and read then: an engine may do in any order what stands in one statement.
+        transaction.run(get("blueprint/hold"), asked)
         for row in transaction.run(get("blueprint/parents"), asked):
             nodes = {node["node_id"]: node for node in row["nodes"]}
             fingerprint = row["fingerprint"]
@@ -275,7 +303,7 @@ class _Batch:
                 target, parent_id = "rediscoveries", item.row["id"] if parent is None else parent.id
             elif parent is not None:
                 parent_id = parent.id
-            elif self.external_parents:
+            elif self._external_parents:
                 target = "external"
             else:
                 raise UnknownParentError(name, child=one.blueprint.id, close=close_ids(engine, name))
@@ -284,7 +312,7 @@ class _Batch:
             key = derivation_key(one.blueprint.id, derivation.kind, parent_id)
             number = counts[key] = counts.get(key, -1) + 1
             key = derivation_key(one.blueprint.id, derivation.kind, parent_id, number)
-            properties = derivation_properties(derivation, place, self.operation.actor)
+            properties = derivation_properties(derivation, place, self._operation.actor)
             yield target, parent, {"parent": parent_id, "key": key, "properties": properties}
 
     def _parents_first(self) -> list[_Item]:
@@ -326,25 +354,12 @@ def _sent(row: Row, number: int) -> Row:
     return {"number": number, **{name: row[name] for name in _SENT}}
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Cut rows into messages."""
-    if len(rows) == 1:
-        yield list(rows)
-        return
-    part: list[Row] = []
-    filled = 0
-    for row in rows:
-        size = message_bytes(row)
-        if part and filled + size > BATCH_BYTES:
-            yield part
-            part, filled = [], 0
-        part.append(row)
-        filled += size
-    if part:
-        yield part
+def _derivation_bytes(derivation: Derivation, actor: str) -> int:
+    """Give an upper bound of what a derivation takes in a message."""
+    return _KEY_BYTES + message_bytes(derivation_properties(derivation, 0, actor))
 
 
-def _refuse_taken(holders: Sequence[Row], batch: _Batch) -> None:
+def _refuse_taken(holders: Sequence[Row], batch: Batch) -> None:
     for holder in holders:
         offered = batch.by_name[holder["name"]].row["fingerprint"]
         if holder["fingerprint"] != offered:
