@@ -3,21 +3,27 @@
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
+from esper_graph.compile.choices import Choice, Value, choices
 from esper_graph.compile.job import CompileJob, Mode
 from esper_graph.compile.lowering import LOWERINGS
 from esper_graph.compile.lowering.site import Lowered, Region, Site, Slot, State
 from esper_graph.compile.lowering.source import Writer, expression, integer
 from esper_graph.compile.regions import regions
+from esper_graph.compile.rows import Rows, taken_rows
 from esper_graph.errors import LoweringError
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference
-from esper_graph.ops.dims import Dim, Expression, evaluate, symbols
-from esper_graph.ops.values import TensorType
+from esper_graph.ops.dims import Dim, Expression, evaluate, symbol, symbols
+from esper_graph.ops.values import TensorType, ValueType
 
 PASSES: Mapping[Mode, tuple[str, ...]] = MappingProxyType(
-    {"train": ("drop_unused@1",), "infer": ("drop_effects@1", "drop_unused@1", "settle_evaluation@1")}
+    {
+        "train": ("drop_unused@1",),
+        "infer": ("drop_effects@1", "drop_unused@1", "settle_evaluation@1", "skip_rows@1"),
+    }
 )
 """What happens to a blueprint on its way into a kernel of each mode, with versions."""
 
@@ -56,6 +62,10 @@ class _Emitter:
         self.graph: Graph = job.blueprint.graph
         self.inference: Inference = job.blueprint.inference
         self.regions = regions(self.graph, job.mode)
+        self.choices: Mapping[int, Choice] = (
+            choices(self.graph, self.inference, self.regions.main) if job.mode == "infer" else {}
+        )
+        self.rows: Rows | None = None
         self.writer = Writer()
         self.state = State(counts_calls=any(every > 1 for every in self.regions.every.values()))
         self.slots = _slots(self.graph, job.origins)
@@ -65,8 +75,14 @@ class _Emitter:
 
     def program(self) -> Program:
         self._inputs()
+        later = {
+            place
+            for choice in self.choices.values()
+            for behind in choice.behind.values()
+            for place in behind.places
+        }
         for place in self.regions.main:
-            if self.graph.nodes[place].op_type not in ("input", "output"):
+            if self.graph.nodes[place].op_type not in ("input", "output") and place not in later:
                 self._lower(place, "main")
         self._probes()
         results: list[str] = []
@@ -154,13 +170,42 @@ class _Emitter:
 
     # ---------------------------------------------------------------- nodes
 
-    def _arriving(self, place: int) -> list[Lowered | None]:
+    def _types(self, place: int) -> list[ValueType | None]:
         types = self.graph.input_types(self.inference.outputs, place)
         assert types is not None, "only valid blueprints get here"
-        arriving: list[Lowered | None] = [None] * len(types)
+        return [*types] if self.rows is None else self.rows.inputs(place, types)
+
+    def _arriving(self, place: int) -> list[Lowered | None]:
+        """What is at the input ports; None where nothing is fed, or some rows only are computed."""
+        choice = self.choices.get(place)
+        arriving: list[Lowered | None] = [None] * len(self._types(place))
         for feed in self.graph.feeds[place]:
-            arriving[feed.slot] = self.held[feed.source][feed.source_slot]
+            if choice is None or feed.slot not in choice.behind or not choice.behind[feed.slot].roles:
+                by_rows = self.rows is not None and self.rows.behind.roles[place][feed.slot]
+                value = (feed.source, feed.source_slot)
+                arriving[feed.slot] = self._found(value) if by_rows else self.held[value[0]][value[1]]
         return arriving
+
+    def _found(self, value: Value) -> Lowered:
+        """What holds a value, or the rows of it that are computed here."""
+        if self.rows is not None and value in self.rows.taken:
+            return self.rows.taken[value]
+        return self.held[value[0]][value[1]]
+
+    def _on_rows(self, place: int, slot: int, rows: str) -> str:
+        """Write what stands behind an input of a choosing node, for some rows only."""
+        choice, around = self.choices[place], self.rows
+        behind, ones = choice.behind[slot], len(choice.lead) - 1
+        name = f"rows {integer(place)} {integer(slot)}"  # no name that a blueprint can give
+        self.symbols[name] = f"{rows}.size(0)"
+        taken = {value: taken_rows(self.writer, self._found(value), rows, ones) for value in behind.taken}
+        self.rows = Rows((symbol(name), *[1] * ones), behind, taken)
+        for inner in behind.places:
+            self._lower(inner, "main")
+        result = self._found(behind.result)
+        self.rows = around
+        assert isinstance(result, str), "inference has refused tuples at tensor ports"
+        return result
 
     def _probes(self) -> None:
         """Write what only metrics need, each as rarely as it is wanted."""
@@ -214,9 +259,7 @@ class _Emitter:
 
     def _lower(self, place: int, region: Region) -> None:
         node, outputs = self.graph.nodes[place], self.inference.outputs[place]
-        types = self.graph.input_types(self.inference.outputs, place)
         assert outputs is not None
-        assert types is not None
         arriving = self._arriving(place)
         if region == "gradient" and node.op_type == "gradient_norm":
             tap, found = f"self.t{integer(place)}", f"g{integer(place)}"
@@ -229,8 +272,8 @@ class _Emitter:
             place=place,
             a=self.graph.values[place],
             inputs=arriving,
-            types=types,
-            outputs=outputs,
+            types=self._types(place),
+            outputs=outputs if self.rows is None else [self.rows.seen(kind) for kind in outputs],
             mode=self.job.mode,
             writer=self.writer,
             symbols=self.symbols,
@@ -239,6 +282,7 @@ class _Emitter:
             device=self._device(),
             region=region,
             consumed=bool(self.graph.consumers[place]),
+            on_rows=partial(self._on_rows, place) if place in self.choices else None,
         )
         lowering = LOWERINGS.get(node.op_type)
         if lowering is None:

@@ -21,7 +21,7 @@ from esper_graph.errors import KernelBytesMissingError, KernelError, UntrustedKe
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
 from esper_graph.ops.opdef import Fill, Normal, Parameter, Uniform
-from tests.compile.cases import compiled
+from tests.compile.cases import compiled, experts
 
 MODES: tuple[Mode, ...] = ("train", "infer")
 
@@ -51,6 +51,7 @@ if sys.argv[1] == "later":
         compile_blueprint(CompileJob(layered(5)))
 for mode in ("train", "infer"):
     print(compile_blueprint(CompileJob(layered(), mode=mode, seed=7)).digest)
+print(compile_blueprint(CompileJob(experts(2, None))).digest)
 """
 
 
@@ -58,6 +59,7 @@ def test_equal_jobs_give_equal_bytes_whatever_the_process_and_its_history() -> N
     root = Path(__file__).parents[2]
     here = [compile_blueprint(CompileJob(layered(), mode=mode, seed=7)).digest for mode in MODES]
     assert here[0] != here[1]
+    here.append(compile_blueprint(CompileJob(experts(2, None))).digest)
     for seed, when in (("1", "first"), ("2", "later")):
         run = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", SCRIPT, when],

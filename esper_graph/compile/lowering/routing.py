@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from esper_graph.compile.lowering.site import Lowered, Lowering, Site
-from esper_graph.compile.lowering.source import boolean, call, dtype, integer, number
+from esper_graph.compile.lowering.site import Lowered, Lowering, OnRows, Site
+from esper_graph.compile.lowering.source import boolean, call, dtype, integer, number, rows_of
 from esper_graph.ops.dims import product
 from esper_graph.ops.routing import expert_capacity
 from esper_graph.ops.values import TupleType
@@ -11,6 +11,8 @@ from esper_graph.ops.values import TupleType
 
 def lower_weighted_sum(site: Site) -> tuple[Lowered, ...]:
     """Each value times its column of the weights."""
+    if site.on_rows is not None:
+        return (_one_a_row(site, site.on_rows),)
     weights, values = site.tensor(), site.tensors(1)
     missing = site.output().rank - (site.type().rank - 1)
     total = ""
@@ -21,6 +23,33 @@ def lower_weighted_sum(site: Site) -> tuple[Lowered, ...]:
         term = site.call("mul", value, weight)
         total = site.call("add", total, term) if total else term
     return (total,)
+
+
+def _one_a_row(site: Site, on_rows: OnRows) -> str:
+    """Each row from the one value that the hard weights name; written over a value that is there anyway."""
+    axes = site.type().rank - 1
+    weights = site.let(rows_of(site.tensor(), axes))
+    there = [slot for slot in range(1, len(site.inputs)) if site.inputs[slot] is not None]
+    found = site.call("clone", rows_of(site.tensor(there[0]), axes)) if there else _zeros(site, axes)
+    for slot in range(1, len(site.inputs)):
+        if slot in there[:1]:
+            continue
+        chosen = site.call("flatten", call("nonzero", call("select", weights, "-1", integer(slot - 1))))
+        with site.writer.block(f"if {chosen}.size(0) > 0:"):
+            value = rows_of(on_rows(slot, chosen), axes)
+            site.writer.line(call("index_copy_", found, "0", chosen, value))
+    return _whole(site, found, axes)
+
+
+def _zeros(site: Site, axes: int) -> str:
+    kind = site.output()
+    zeros = f"torch.zeros({site.sizes(kind.shape)}, dtype={dtype(kind.dtype)}, device={site.device})"
+    return site.let(rows_of(zeros, axes))
+
+
+def _whole(site: Site, rows: str, axes: int) -> str:
+    """Rows along their own axes again."""
+    return rows if axes == 1 else site.call("reshape", rows, site.sizes(site.output().shape))
 
 
 def lower_topk_gating(site: Site) -> tuple[Lowered, ...]:
@@ -58,6 +87,8 @@ def lower_topk_gating(site: Site) -> tuple[Lowered, ...]:
 
 def lower_moe_combine(site: Site) -> tuple[Lowered, ...]:
     """Every expert's output times what its choices weigh."""
+    if site.on_rows is not None:
+        return (_chosen_experts(site, site.on_rows),)
     choice, experts = site.fields(), site.tensors(1)
     total = ""
     for number_of, expert in enumerate(experts):
@@ -66,6 +97,26 @@ def lower_moe_combine(site: Site) -> tuple[Lowered, ...]:
         term = site.call("mul", expert, weight)
         total = site.call("add", total, term) if total else term
     return (total,)
+
+
+def _chosen_experts(site: Site, on_rows: OnRows) -> str:
+    """Each expert on the rows that chose it and are within its capacity."""
+    choice, kind = site.fields(), site.types[0]
+    assert isinstance(kind, TupleType)
+    axes = kind["weights"].rank - 1
+    total = _zeros(site, axes)
+    weights = site.call("flatten", choice["weights"])
+    kept = call("masked_fill", choice["indices"], call("logical_not", choice["kept"]), "-1")
+    indices = site.call("flatten", kept)
+    for slot in range(1, len(site.inputs)):
+        chosen = site.call("flatten", call("nonzero", call("eq", indices, integer(slot - 1))))
+        with site.writer.block(f"if {chosen}.size(0) > 0:"):
+            k = integer(site.a.top_k)
+            rows = chosen if site.a.top_k == 1 else site.call("div", chosen, k, rounding_mode='"floor"')
+            value = rows_of(on_rows(slot, rows), axes)
+            weight = call("unsqueeze", call("index_select", weights, "0", chosen), "-1")
+            site.writer.line(call("index_add_", total, "0", rows, call("mul", value, weight)))
+    return _whole(site, total, axes)
 
 
 def lower_moe_aux_loss(site: Site) -> tuple[Lowered, ...]:

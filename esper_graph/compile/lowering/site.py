@@ -34,6 +34,8 @@ class Slot:
     parameter: Parameter
 
 
+OnRows = Callable[[int, str], str]
+"""Writes what an input port stands for, computed on some rows only; see `Site.on_rows`."""
 Region = Literal["main", "probe", "gradient"]
 """Where a node is computed: on the way to an output, only for a metric, or after `backward`."""
 
@@ -84,6 +86,10 @@ class Site:
         device: Source of the device that new tensors go to.
         region: Where the node is computed.
         consumed: Whether some node takes its outputs.
+        on_rows: Where the node chooses rows of its inputs, and some of these need not be computed on all rows
+            (`inputs` has None for them): takes an input port and the variable of row numbers, adds the
+            statements that compute these rows, and returns their variable. Rows lie along the first axis of
+            the result; any other axis that told rows apart has the size 1.
     """
 
     node: str
@@ -101,6 +107,7 @@ class Site:
     device: str
     region: Region
     consumed: bool
+    on_rows: OnRows | None = None
 
     def tensor(self, slot: int = 0) -> str:
         """Return the variable at an input port."""

@@ -114,3 +114,12 @@ def call(op: str, *arguments: str, **named: str) -> str:
     """
     listed = [*arguments, *(f"{name}={value}" for name, value in named.items())]
     return f"torch.ops.aten.{op}({', '.join(listed)})"
+
+
+def rows_of(value: str, axes: int) -> str:
+    """Write a value with the first axes, along which rows lie, as one.
+
+    >>> rows_of("v0", 1), rows_of("v0", 2)
+    ('v0', 'torch.ops.aten.flatten(v0, 0, 1)')
+    """
+    return value if axes == 1 else call("flatten", value, "0", integer(axes - 1))
