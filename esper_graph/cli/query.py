@@ -1,13 +1,17 @@
 """`esper-graph query`: the Cypher catalogue."""
 
 import json
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
 from esper_graph.cli.context import output_options, registry
 from esper_graph.cli.output import cell, emit, note, table
+
+if TYPE_CHECKING:
+    from esper_graph.property_graph.catalogue import NamedQuery
 
 
 @click.group(no_args_is_help=True)
@@ -86,8 +90,14 @@ def open_(name: str, browser: str) -> None:
 
     found = catalogue.get(name)
     for example in found.examples:
-        note(f"first run  {example}")
-    click.echo(f"{browser}?cmd=edit&arg={quote(found.text)}")
+        note(f"with  {example.removeprefix(':param ')}")
+    click.echo(f"{browser}?cmd=edit&arg={quote(_with_examples(found))}")
+
+
+def _with_examples(query: "NamedQuery") -> str:
+    """Put what the header says to try in place of the parameters: a link cannot carry them."""
+    values = dict(example.removeprefix(":param ").split(" => ", 1) for example in query.examples)
+    return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), query.text)
 
 
 def _pair(text: str) -> tuple[str, Any]:
