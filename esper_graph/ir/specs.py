@@ -114,6 +114,13 @@ def _attributes(value: object) -> FrozenDict:
     return freeze(cast(object, value)) if value else EMPTY
 
 
+def _edits(value: object) -> tuple[FrozenDict, ...]:
+    items = cast(Sequence[object], value) if isinstance(value, list | tuple) else (None,)
+    if not all(isinstance(item, Mapping) for item in items):
+        raise ValueError("edits are a list of mappings from names to values")
+    return freeze(items)
+
+
 def as_tuple(value: object) -> object:
     """Accept any list where a tuple is kept."""
     return tuple(cast(Collection[object], value)) if isinstance(value, list | set | frozenset) else value
@@ -132,7 +139,7 @@ if TYPE_CHECKING:  # what callers may give; what is kept is immutable
 else:
     DeclaredShape = Annotated[tuple[DeclaredSize, ...], BeforeValidator(as_tuple), Field(max_length=16)]
     FrozenAttributes = Annotated[FrozenDict, PlainValidator(_attributes)]
-    Edits = Annotated[tuple[FrozenDict, ...], PlainValidator(lambda value: freeze(list(value)))]
+    Edits = Annotated[tuple[FrozenDict, ...], PlainValidator(_edits)]
 Port = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | Id
 
 

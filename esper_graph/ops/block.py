@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from esper_graph.ops.attributes import Attributes, Size, SizeText
+from esper_graph.ops.attributes import Attributes, SizeText
 from esper_graph.ops.opdef import Assumption, Inputs, OpDef, RuleError
 from esper_graph.ops.values import ValueType
 
@@ -20,7 +20,7 @@ class Block(Attributes):
 
     blueprint: Annotated[str, Field(pattern=r"^f[0-9]+:[0-9a-f]{64}$")]
     bindings: tuple[SizeText, ...] = ()
-    outputs: Size = 1
+    outputs: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 def infer_block(a: Block, inputs: Inputs, assumptions: list[Assumption]) -> tuple[ValueType, ...]:

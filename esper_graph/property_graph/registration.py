@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from esper_graph.config import Validation
 from esper_graph.errors import BlueprintError
+from esper_graph.ir.blocks import size_of
 from esper_graph.ir.blueprint import LIMITS, BlueprintIR
 from esper_graph.ir.check import check
 from esper_graph.ir.cost import Costs, costs, reference_binding
@@ -103,11 +104,8 @@ def _with_digits(stem: str, fingerprint: str) -> str:
 
 def _raised(blueprint: BlueprintIR, rules: Validation) -> dict[str, int]:
     """The limits that it only keeps because they were raised."""
-    found = {
-        "max_nodes": len(blueprint.nodes),
-        "max_edges": len(blueprint.edges),
-        "max_depth": blueprint.graph.depth,
-    }
+    nodes, edges = size_of(blueprint)
+    found = {"max_nodes": nodes, "max_edges": edges, "max_depth": blueprint.expanded.graph.depth}
     return {name: found[name] for name in LIMITS if found[name] > getattr(rules, name)}
 
 

@@ -8,11 +8,13 @@ that name stands in the node's `json_attributes`.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, cast
 
 from esper_graph.errors import BlueprintError, IntegrityError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.cost import Costs
+from esper_graph.ir.passes import normal_fingerprint_or_none
 from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, freeze, thaw
 
 RESERVED = frozenset(
@@ -24,6 +26,8 @@ RESERVED = frozenset(
 """Properties of an `OpNode` that are no attributes; no op may call an attribute so."""
 
 Row = dict[str, Any]
+
+NO_BLOCKS: Mapping[str, BlueprintIR] = MappingProxyType({})
 
 _HINTS = ("compute_intensity", "memory_bandwidth", "parallelism")
 _DEFAULTS = {name: NodeSpec.model_fields[name].default for name in _HINTS}
@@ -84,6 +88,7 @@ def save_row(
     properties: Row = {
         "id": blueprint.id,
         "content_digest": blueprint.content_digest,
+        "normal_fingerprint": normal_fingerprint_or_none(blueprint),
         "name": blueprint.name,
         "version": blueprint.version,
         "description": blueprint.description,
@@ -92,7 +97,7 @@ def save_row(
         "generation": 0,
         "op_count": len(blueprint.nodes),
         "edge_count": len(blueprint.edges),
-        "depth": graph.depth,
+        "depth": blueprint.expanded.graph.depth,
         "parameters": costs.parameters,
         "flops": costs.flops,
         "macs": costs.macs,
@@ -138,6 +143,7 @@ def save_row(
         "derivations": [],
         "rediscoveries": [],
         "external": [],
+        "uses": list(blueprint.blocks),
     }
 
 
@@ -240,11 +246,12 @@ def _json(value: object) -> str:
 # ---------------------------------------------------------------- reading
 
 
-def blueprint_from(row: Mapping[str, Any]) -> BlueprintIR:
+def blueprint_from(row: Mapping[str, Any], blocks: Mapping[str, BlueprintIR] = NO_BLOCKS) -> BlueprintIR:
     """Build a blueprint from what `blueprint/read` returns, and compare its digest with the recorded one.
 
     Args:
         row: `properties` of the blueprint, `nodes` and `feeds`, `tags`, `derivations`.
+        blocks: Definitions of the blocks that it uses, by fingerprint, and maybe others.
 
     Raises:
         IntegrityError: It cannot be read, or its content is no longer what was registered.
@@ -252,7 +259,7 @@ def blueprint_from(row: Mapping[str, Any]) -> BlueprintIR:
     properties: Mapping[str, Any] = row["properties"]
     name, recorded = str(properties.get("id")), str(properties.get("content_digest"))
     try:
-        blueprint = _blueprint(row, properties)
+        blueprint = _blueprint(row, properties, blocks)
         found = blueprint.content_digest
     except (BlueprintError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         reason = error.message if isinstance(error, BlueprintError) else f"{type(error).__name__}: {error}"
@@ -264,7 +271,14 @@ def blueprint_from(row: Mapping[str, Any]) -> BlueprintIR:
     return blueprint
 
 
-def _blueprint(row: Mapping[str, Any], properties: Mapping[str, Any]) -> BlueprintIR:
+def blocks_in(row: Mapping[str, Any]) -> list[str]:
+    """List the fingerprints of the blocks that the nodes of a row use, sorted."""
+    return sorted({node["blueprint"] for node in row["nodes"] if node.get("op_type") == "block"})
+
+
+def _blueprint(
+    row: Mapping[str, Any], properties: Mapping[str, Any], blocks: Mapping[str, BlueprintIR]
+) -> BlueprintIR:
     nodes = sorted(cast(Sequence[Row], row["nodes"]), key=lambda node: node["position"])
     listing = cast("Sequence[int] | None", properties.get("listing"))
     if listing is not None:
@@ -280,8 +294,13 @@ def _blueprint(row: Mapping[str, Any], properties: Mapping[str, Any]) -> Bluepri
         fields["min_compute_capability"] = properties["min_compute_capability"]
     if "limits" in properties:
         fields["limits"] = json.loads(properties["limits"])
+    used = blocks_in(row)
+    missing = [name for name in used if name not in blocks]
+    if missing:
+        raise ValueError(f"its block {missing[0]} is not in the store")
     blueprint = BlueprintIR(
         **fields,
+        blocks={name: blocks[name] for name in used},
         nodes=[_node_from(node) for node in nodes],
         edges=[_edge_from(feed) for feed in feeds],
         tags=row["tags"],

@@ -1,10 +1,12 @@
 """Verbs that add to the store: register, evolve, link."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from esper_graph.config import Validation
 from esper_graph.errors import EvolutionError, UnknownParentError
+from esper_graph.ir.blocks import definitions
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.check import raise_limits
 from esper_graph.ir.edit import Edit, apply_edits
@@ -101,10 +103,10 @@ class Registering(OpenStore):
             for parent in known.values():
                 limits = raise_limits(limits, **parent.limits)
             version = 1 + max(parent.version for parent in known.values()) if known else None
-        prepared = self._prepare(blueprint, limits, version)
+        prepared = self._with_definitions(blueprint, limits, version)
         operation = self._operation("blueprint.register", actor, reason, operation_id)
-        (registration,) = blueprints.save(
-            self.engine, [prepared], operation, self.manifest, external_parents=external_parents
+        *_, registration = blueprints.save(
+            self.engine, prepared, operation, self.manifest, external_parents=external_parents
         )
         return registration
 
@@ -131,14 +133,27 @@ class Registering(OpenStore):
         from esper_graph.store import batches
 
         total = len(blueprints) if isinstance(blueprints, Sequence) else None
-        return batches.register_all(
+        asked: list[int] = []  # places of the blueprints given, among the definitions of their blocks
+
+        def prepared() -> Iterator[Prepared]:
+            place, defined = 0, set[str]()
+            for blueprint in blueprints:
+                *inner, own = self._with_definitions(blueprint, self.manifest.validation)
+                new = [one for one in inner if one.blueprint.fingerprint not in defined]
+                defined.update(one.blueprint.fingerprint for one in new)
+                asked.append(place + len(new))
+                place += len(new) + 1
+                yield from (*new, own)
+
+        found = batches.register_all(
             self.engine,
-            (self._prepare(blueprint, self.manifest.validation) for blueprint in blueprints),
+            prepared(),
             lambda: self._operation("blueprint.register", actor, reason),
             self.manifest,
             external_parents=external_parents,
-            progress=(lambda done: progress(done, total)) if progress else None,
+            progress=(lambda done: progress(bisect(asked, done - 1), total)) if progress else None,
         )
+        return [found[place] for place in asked]
 
     def rules(self, parents: Sequence[str] = ()) -> Validation:
         """Return the manifest's rules, with the limits that children of these parents inherit."""
@@ -226,6 +241,14 @@ class Registering(OpenStore):
             reason=reason,
             operation=self._operation("lineage.link", actor, reason),
         )
+
+    def _with_definitions(
+        self, blueprint: BlueprintIR, limits: Validation, version: int | None = None
+    ) -> list[Prepared]:
+        """Prepare a blueprint behind the definitions of its blocks, which are blueprints themselves."""
+        own = self._prepare(blueprint, limits, version)  # first: it says what is wrong with a definition
+        inner = definitions(blueprint).values() if blueprint.blocks else ()
+        return [*(self._prepare(one.changed(id="", derivations=()), limits) for one in inner), own]
 
     def _prepare(self, blueprint: BlueprintIR, limits: Validation, version: int | None = None) -> Prepared:
         return prepare(

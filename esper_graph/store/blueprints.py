@@ -10,9 +10,10 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get as query
 from esper_graph.property_graph.records import Summary
-from esper_graph.property_graph.rows import Row, blueprint_from
+from esper_graph.property_graph.rows import Row
 from esper_graph.store.engines import Engine
 from esper_graph.store.facts import manifest, metadata
+from esper_graph.store.materialise import read
 from esper_graph.store.naming import close_ids, exists, find, resolve
 from esper_graph.store.saving import save
 
@@ -31,6 +32,7 @@ __all__ = [
     "origins",
     "parents_of_new",
     "resolve",
+    "same_as",
     "save",
     "summaries",
 ]
@@ -59,8 +61,8 @@ def get(engine: Engine, name: str) -> BlueprintIR | None:
     Raises:
         IntegrityError: What is stored is no longer what was registered.
     """
-    rows = engine.read(query("blueprint/read"), {"names": [name]})
-    return blueprint_from(rows[0]) if rows else None
+    found = read(engine, [name])
+    return found[name] if found else None
 
 
 def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
@@ -75,8 +77,7 @@ def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
     unique = list(dict.fromkeys(wanted))
     for begin in range(0, len(unique), _READ_AT_ONCE):
         part = unique[begin : begin + _READ_AT_ONCE]
-        for row in engine.read(query("blueprint/read"), {"names": part}):
-            found[row["name"]] = blueprint_from(row)
+        found |= read(engine, part)
     missing = next((name for name in wanted if name not in found), None)
     if missing is not None:
         raise BlueprintNotFoundError(missing, close=close_ids(engine, missing))
@@ -140,6 +141,17 @@ def summaries(
         return Answer(map(_summary, rows))
     total = engine.read(query("blueprint/summary_count"), filters)[0]["total"]
     return Answer(map(_summary, rows[:most]), truncated_by="limit", total=total)
+
+
+def same_as(engine: Engine, blueprint_id: str, under: str, limit: int | None = None) -> Answer[Summary]:
+    """List blueprints that share an identity with one, itself included, oldest registration first.
+
+    Args:
+        under: `fingerprint` or `normal`.
+    """
+    most = _MOST if limit is None else min(max(limit, 0), _MOST)
+    rows = engine.read(query("blueprint/same_as"), {"id": blueprint_id, "under": under, "limit": most + 1})
+    return Answer(map(_summary, rows[:most]), truncated_by="limit" if len(rows) > most else None)
 
 
 def by_tags(engine: Engine, tags: Sequence[str], *, match_all: bool = False) -> list[str]:

@@ -198,6 +198,7 @@ class Batch:
                     recorded=row["properties"]["content_digest"],
                 )
         self._join(transaction, rows, saved)
+        self._use(transaction, rows, saved)
         awaited = {name: result["id"] for result in saved.values() for name in result["awaited"]}
         if awaited:
             fill_external_parents(transaction, awaited)
@@ -228,6 +229,17 @@ class Batch:
                 raise _StaleError
         if expected:
             raise _StaleError
+
+    def _use(self, transaction: Transaction, rows: Sequence[Row], saved: Mapping[str, Row]) -> None:
+        """Write which blueprints the blocks of new ones are."""
+        new = [(saved[row["fingerprint"]], row["uses"]) for row in rows if row["uses"]]
+        uses = [{"id": result["id"], "uses": names} for result, names in new if result["own"]]
+        if not uses:
+            return
+        found = {row["id"]: row["used"] for row in transaction.run(get("blueprint/use"), {"rows": uses})}
+        for use in uses:
+            if found.get(use["id"]) != len(use["uses"]):
+                raise StoreError(f"a block of `{use['id']}` is not in the store, so it was not written")
 
     def _refuse_taken_inside(self, transaction: Transaction) -> NoReturn:
         _refuse_taken(transaction.run(get("blueprint/holders"), {"names": sorted(self.by_name)}), self)

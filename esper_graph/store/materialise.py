@@ -1,0 +1,50 @@
+"""Read blueprints back, with the definitions of their blocks."""
+
+from collections.abc import Mapping, Sequence
+
+from esper_graph.errors import IntegrityError
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.property_graph.catalogue import get
+from esper_graph.property_graph.rows import Row, blocks_in, blueprint_from
+from esper_graph.store.engines import Engine
+
+
+def read(engine: Engine, names: Sequence[str]) -> dict[str, BlueprintIR]:
+    """Return the blueprints of ids or aliases by the name given; unknown names are left out.
+
+    One round trip, and two more where some of them use blocks.
+
+    Raises:
+        IntegrityError: What is stored is no longer what was registered.
+    """
+    rows = engine.read(get("blueprint/read"), {"names": list(names)})
+    users = [row["properties"]["id"] for row in rows if blocks_in(row)]
+    blocks = _definitions(engine, users) if users else {}
+    return {row["name"]: blueprint_from(row, blocks) for row in rows}
+
+
+def _definitions(engine: Engine, users: Sequence[str]) -> dict[str, BlueprintIR]:
+    used = {row["id"]: row["fingerprint"] for row in engine.read(get("blueprint/used"), {"ids": list(users)})}
+    rows = engine.read(get("blueprint/read"), {"names": list(used)})
+    by_fingerprint = {used[row["name"]]: row for row in rows}
+    known: dict[str, BlueprintIR] = {}
+    for fingerprint in by_fingerprint:
+        _define(fingerprint, by_fingerprint, known, ())
+    return known
+
+
+def _define(
+    fingerprint: str, rows: Mapping[str, Row], known: dict[str, BlueprintIR], around: tuple[str, ...]
+) -> None:
+    """Build a definition after those that it uses itself."""
+    if fingerprint in known or fingerprint not in rows:
+        return
+    row = rows[fingerprint]
+    if fingerprint in around:
+        properties = row["properties"]
+        raise IntegrityError(
+            str(properties["id"]), "it is a block of itself", recorded=str(properties["content_digest"])
+        )
+    for inner in blocks_in(row):
+        _define(inner, rows, known, (*around, fingerprint))
+    known[fingerprint] = blueprint_from(row, known)
