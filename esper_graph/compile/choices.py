@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from esper_graph.compile.row_wise import Roles, row_roles
+from esper_graph.ir.choosing import values_taken
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference
 from esper_graph.ops.dims import Dim
@@ -91,21 +92,13 @@ class _Search:
 
     def _lead(self, place: int) -> tuple[Dim, ...] | None:
         """The axes that rows lie along, where a node chooses among its inputs."""
-        node, feeds = self.graph.nodes[place], self.graph.feeds[place]
-        if node.op_type == "moe_combine":
-            choice = self._types(place)[0]
-            assert isinstance(choice, TupleType)
-            return choice["weights"].shape[:-1]
-        if node.op_type != "weighted_sum":
+        if values_taken(self.graph, self.inference, place) is None:
             return None
-        source = feeds[0].source
-        while self.graph.nodes[source].op_type in ("identity", "detach"):
-            source = self.graph.feeds[source][0].source
-        weights, a = self._types(place)[0], self.graph.values[source]
-        assert isinstance(weights, TensorType)
-        softmax = "softmax" in (self.graph.nodes[source].op_type, getattr(a, "type", None))
-        one = softmax and a.hard and a.dim in (-1, weights.rank - 1)
-        return weights.shape[:-1] if one and weights.rank > 1 else None
+        choice = self._types(place)[0]
+        if isinstance(choice, TupleType):
+            choice = choice["weights"]
+        assert isinstance(choice, TensorType)
+        return choice.shape[:-1]
 
     def _behind(self, place: int, slot: int, lead: tuple[Dim, ...]) -> dict[int, Roles]:
         """The nodes behind an input, each with what it takes row by row."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from esper_graph.config import load_manifest
+from esper_graph.ir.choosing import active_parameters
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference
 from esper_graph.ops.dims import Expression, evaluate, product, symbols
@@ -20,6 +21,9 @@ from esper_graph.ops.values import DTYPES, TensorType, TupleType, ValueType
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
 
+CONVENTION = (
+    "1 multiply-add = 2 FLOPs; FLOPs count products and convolutions, elementwise all other arithmetic"
+)
 PRECISION_BYTES: Mapping[str, int] = MappingProxyType({"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1})
 MEGABYTE = 1e6
 
@@ -32,7 +36,9 @@ class NodeCost(NamedTuple):
         buffers: Other numbers it keeps, such as running means.
         macs: Multiply-adds of one call.
         elementwise: Other arithmetic of one call.
-        weight_bytes: Bytes of parameters and buffers at the node's precision.
+        precision: The number format of its weights.
+        weight_bytes: Bytes of parameters and buffers at that precision.
+        input_bytes: Bytes of the values that it reads.
         output_bytes: Bytes of its results.
     """
 
@@ -42,13 +48,21 @@ class NodeCost(NamedTuple):
     buffers: int
     macs: int
     elementwise: int
+    precision: str
     weight_bytes: int
+    input_bytes: int
     output_bytes: int
 
     @property
     def flops(self) -> int:
         """Two for each multiply-add."""
         return self.macs * 2
+
+    @property
+    def intensity(self) -> float:
+        """Arithmetic intensity: FLOPs and other arithmetic for each byte that is read or written."""
+        moved = self.weight_bytes + self.input_bytes + self.output_bytes
+        return (self.flops + self.elementwise) / moved if moved else 0.0
 
 
 class Costs(NamedTuple):
@@ -58,6 +72,7 @@ class Costs(NamedTuple):
         binding: The size of each symbol.
         nodes: The cost of each node, in listing order.
         parameters: Trainable numbers; shared ones count once.
+        active_parameters: Those that one row uses at most, where a gate chooses among experts or paths.
         macs: Multiply-adds of one call.
         elementwise: Other arithmetic of one call.
         weight_bytes: Bytes of all parameters and buffers.
@@ -68,6 +83,7 @@ class Costs(NamedTuple):
     binding: Mapping[str, int]
     nodes: tuple[NodeCost, ...]
     parameters: int
+    active_parameters: int
     macs: int
     elementwise: int
     weight_bytes: int
@@ -82,6 +98,15 @@ class Costs(NamedTuple):
     def memory_mb(self) -> float:
         """Megabytes (10^6 bytes) of weights and the largest set of activations alive at once."""
         return (self.weight_bytes + self.activation_bytes) / MEGABYTE
+
+    @property
+    def weight_bytes_by_precision(self) -> Mapping[str, int]:
+        """Bytes of parameters and buffers for each number format that has some."""
+        found: dict[str, int] = {}
+        for node in self.nodes:
+            if node.weight_bytes:
+                found[node.precision] = found.get(node.precision, 0) + node.weight_bytes
+        return found
 
 
 def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) -> Costs:
@@ -114,6 +139,7 @@ def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) ->
         binding=MappingProxyType(bound),
         nodes=nodes,
         parameters=sum([node.parameters for node in nodes]),
+        active_parameters=active_parameters(graph, inference, [node.parameters for node in nodes]),
         macs=sum([node.macs for node in nodes]),
         elementwise=sum([node.elementwise for node in nodes]),
         weight_bytes=sum([node.weight_bytes for node in nodes]),
@@ -151,10 +177,11 @@ _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class _Work(NamedTuple):
-    """Multiply-adds, other arithmetic and bytes of results of one call."""
+    """Multiply-adds, other arithmetic and bytes of one call."""
 
     macs: int
     elementwise: int
+    input_bytes: int
     output_bytes: int
 
 
@@ -170,6 +197,7 @@ def _work(
     return _Work(
         evaluate(work.macs, _NOTHING),
         evaluate(work.elementwise, _NOTHING),
+        sum([value_bytes(value) for value in bound_inputs if value is not None]),
         sum([value_bytes(value) for value in outputs]),
     )
 
@@ -192,17 +220,19 @@ def _node_cost(
     node, settled, inputs = graph.nodes[place], graph.settled[place], inference.inputs[place]
     assert settled is not None, "only valid blueprints get here"
     assert inputs is not None
-    macs, elementwise, output_bytes = _work(settled, inputs, sizes)
+    work = _work(settled, inputs, sizes)
     trainable, buffers = (settled.trainable, settled.buffers) if node.shares is None else (0, 0)
     return NodeCost(
         node.id,
         node.op_type,
         trainable,
         buffers,
-        macs,
-        elementwise,
+        work.macs,
+        work.elementwise,
+        node.precision,
         (trainable + buffers) * PRECISION_BYTES[node.precision],
-        output_bytes,
+        work.input_bytes,
+        work.output_bytes,
     )
 
 
