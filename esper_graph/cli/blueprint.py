@@ -1,12 +1,23 @@
 """`esper-graph blueprint`: register blueprints, look at them, search them."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from esper_graph.cli.context import limit_options, output_options, reason_option, registry
+from esper_graph.cli.cost import cost
 from esper_graph.cli.files import read_blueprint, read_blueprints, refuse_invalid
+from esper_graph.cli.importing import import_
 from esper_graph.cli.output import Columns, answer_table, cell, document, emit, note, table
+from esper_graph.cli.proof import RangeType, proof_document, proof_lines
+
+if TYPE_CHECKING:
+    from esper_graph.ir.blueprint import BlueprintIR
+    from esper_graph.ir.bounds import Range
+    from esper_graph.ir.passes import Figures
+    from esper_graph.ir.prove import Proof
 
 SUMMARY_COLUMNS: Columns = {
     "id": lambda one: one.id,
@@ -23,6 +34,9 @@ SUMMARY_COLUMNS: Columns = {
 @click.group(no_args_is_help=True)
 def blueprint() -> None:
     """Register blueprints, look at them, search them."""
+
+
+blueprint.add_command(import_)
 
 
 @blueprint.command()
@@ -104,20 +118,25 @@ def register(
     show_default=True,
     help="How to show the content.",
 )
+@click.option("--expanded", is_flag=True, help="Write out all blocks.")
 @output_options
-def show(reference: str, form: str, as_json: bool, quiet: bool) -> None:
+def show(reference: str, form: str, expanded: bool, as_json: bool, quiet: bool) -> None:
     """Show one blueprint: what it is, what it costs, what is known about it.
 
     ID is an id, an alias, the beginning of an id, or name@latest.
     """
+    from esper_graph.ir.passes import normal_fingerprint_or_none
+
     store = registry()
     found = store[store.resolve(reference)]
+    shown = found.expanded if expanded else found
     if as_json:
         click.echo(
             document(
                 {
-                    "blueprint": found.to_dict(),
+                    "blueprint": shown.to_dict(),
                     "fingerprint": found.fingerprint,
+                    "normal_fingerprint": normal_fingerprint_or_none(found),
                     "content_digest": found.content_digest,
                     "metadata": store.metadata(found.id),
                     "derivations": store.derivations(found.id),
@@ -127,16 +146,16 @@ def show(reference: str, form: str, as_json: bool, quiet: bool) -> None:
     elif quiet:
         click.echo(found.id)
     elif form == "json":
-        click.echo(found.to_json())
+        click.echo(shown.to_json())
     elif form in ("mermaid", "dot", "svg"):
         from esper_graph.ir import draw
 
-        click.echo(getattr(draw, form)(found))
+        click.echo(getattr(draw, form)(shown))
     else:
         from esper_graph.ir.listing import listing
 
         metadata = store.metadata(found.id)
-        click.echo(listing(found).rstrip())
+        click.echo(listing(shown).rstrip())
         click.echo()
         facts = {
             "status": metadata.status,
@@ -148,13 +167,14 @@ def show(reference: str, form: str, as_json: bool, quiet: bool) -> None:
             "parents": " ".join(found.parents) or None,
             "children": " ".join(metadata.derived_blueprints) or None,
             "fingerprint": found.fingerprint,
+            "normal": normal_fingerprint_or_none(found),
             "content": found.content_digest,
         }
         for name, value in facts.items():
             click.echo(f"{name:<12}{cell(value)}")
         for device, values in metadata.benchmarks.items():
-            shown = ", ".join(f"{name} {cell(value)}" for name, value in values.items())
-            click.echo(f"{'measured':<12}{device}: {shown}")
+            newest = ", ".join(f"{name} {cell(value)}" for name, value in values.items())
+            click.echo(f"{'measured':<12}{device}: {newest}")
 
 
 @blueprint.command("list")
@@ -164,6 +184,14 @@ def show(reference: str, form: str, as_json: bool, quiet: bool) -> None:
 @click.option("--name", metavar="NAME", help="Only with this name.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N")
 @click.option("--archived", is_flag=True, help="Show archived blueprints too.")
+@click.option(
+    "--same-as", metavar="ID", help="Only those that are the same as this one; takes no other filter."
+)
+@click.option(
+    "--under",
+    type=click.Choice(["fingerprint", "normal"]),
+    help="What `same` means: the structure, or the structure once simplified. [default: normal]",
+)
 @output_options
 def list_(
     tags: tuple[str, ...],
@@ -172,13 +200,23 @@ def list_(
     name: str | None,
     limit: int,
     archived: bool,
+    same_as: str | None,
+    under: Literal["fingerprint", "normal"] | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """List blueprints, newest registration first."""
-    found = registry().list(
-        tags=tags, status=status, author=author, name=name, limit=limit, archived=archived
-    )
+    """List blueprints, newest registration first; with --same-as, oldest first."""
+    if under is not None and same_as is None:
+        raise click.UsageError("--under needs --same-as")
+    if same_as is not None:
+        if tags or archived or any(one is not None for one in (status, author, name)):
+            raise click.UsageError("--same-as takes no other filter")
+        store = registry()
+        found = store.same_as(store.resolve(same_as), under or "normal", limit=limit)
+    else:
+        found = registry().list(
+            tags=tags, status=status, author=author, name=name, limit=limit, archived=archived
+        )
     emit(
         found,
         as_json=as_json,
@@ -245,36 +283,44 @@ def search(
 
 @blueprint.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--prove", is_flag=True, help="Prove that the shapes agree for all sizes, or show where not.")
+@click.option(
+    "--range",
+    "ranges",
+    multiple=True,
+    type=RangeType(),
+    help="Sizes to prove it for, such as height=32..512.",
+)
 @limit_options
 @output_options
 def validate(
     files: tuple[Path, ...],
+    prove: bool,
+    ranges: "tuple[tuple[str, Range], ...]",
     max_nodes: int | None,
     max_edges: int | None,
     max_depth: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Check files without storing anything; no store is needed."""
+    """Check files without storing anything; no store is needed.
+
+    With --prove the exit code is 1 unless the shapes of all of them are proved to agree.
+    """
     from esper_graph.ir.check import raise_limits
 
+    if ranges and not prove:
+        raise click.UsageError("--range needs --prove")
     read = read_blueprints(files)
     rules = registry().rules()
     for one in read:
         refuse_invalid(
             one, raise_limits(rules, max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
         )
-    emit(
-        [
-            {"id": one.id, "fingerprint": one.fingerprint, "valid": True, "parameters": one.cost().parameters}
-            for one in read
-        ]
-        if as_json
-        else read,
-        as_json=as_json,
-        quiet=quiet,
-        ids=lambda: [one.id for one in read],
-        people=lambda: table(
+    proofs = list(_proofs(read, ranges)) if prove else []
+
+    def people() -> None:
+        table(
             read,
             {
                 "id": lambda one: one.id,
@@ -284,23 +330,67 @@ def validate(
                 "FLOPs": lambda one: one.cost().flops,
                 "fingerprint": lambda one: one.fingerprint[:19],
             },
-        ),
+        )
+        for one, proof in zip(read, proofs, strict=False):
+            for line in proof_lines(one.id or one.name, proof):
+                click.echo(line)
+
+    emit(
+        [
+            {"id": one.id, "fingerprint": one.fingerprint, "valid": True, "parameters": one.cost().parameters}
+            | ({"shapes": proof_document(proofs[number])} if prove else {})
+            for number, one in enumerate(read)
+        ]
+        if as_json
+        else read,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [one.id for one in read],
+        people=people,
     )
+    if any(proof.verdict != "proved" for proof in proofs):
+        click.get_current_context().exit(1)
+
+
+def _proofs(blueprints: "Sequence[BlueprintIR]", ranges: "Sequence[tuple[str, Range]]") -> "Iterator[Proof]":
+    from esper_graph.ir.prove import prove_shapes
+
+    for one in blueprints:
+        yield prove_shapes(one, dict(ranges))
 
 
 @blueprint.command()
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--explain", is_flag=True, help="Say what each pass did.")
-def optimize(file: Path, explain: bool) -> None:
-    """Print a smaller blueprint with the same results, as JSON."""
+@click.argument("source", metavar="ID|FILE")
+@click.option("--explain", is_flag=True, help="Say what each pass did, and what it saved.")
+def optimize(source: str, explain: bool) -> None:
+    """Print a smaller blueprint with the same results, as JSON.
+
+    What is given is a file, - for standard input, or a blueprint of the store by its id. The result derives
+    from it by the kind optimization, so that it can be registered as its child.
+    """
     from esper_graph.ir.passes import optimize_explained
 
-    found, steps = optimize_explained(read_blueprint(file))
+    path = Path(source)
+    in_file = source == "-" or path.is_file()
+    given = read_blueprint(path) if in_file else registry()[registry().resolve(source)]
+    found, steps = optimize_explained(given)
     for step in steps if explain else ():
-        note(f"{step.name}: {step.before} -> {step.after} nodes")
+        note(f"{step.name}: {_figures(step.before, step.after)}")
         for line in step.notes:
             note(f"  {line}")
+    if explain and not steps:
+        note("there is nothing to do")
     click.echo(found.to_json())
+
+
+def _figures(before: "Figures", after: "Figures") -> str:
+    """What a pass changed: `12 -> 9 nodes, 14 -> 11 edges, 1,000 parameters, 2,000 FLOPs`."""
+    words = {"flops": "FLOPs"}
+    pairs = zip(before._fields, before, after, strict=True)
+    return ", ".join(
+        f"{old:,} {words.get(name, name)}" if old == new else f"{old:,} -> {new:,} {words.get(name, name)}"
+        for name, old, new in pairs
+    )
 
 
 @blueprint.command()
@@ -415,3 +505,17 @@ def ops(as_json: bool, quiet: bool) -> None:
             {key: lambda one, key=key: one[key] for key in ("op_type", "family", "inputs", "attributes")},
         ),
     )
+
+
+@blueprint.command()
+def schema() -> None:
+    """Print the JSON Schema of blueprint documents; no store is needed.
+
+    Ops that are added by installed packages are part of it.
+    """
+    from esper_graph.ir.schema import blueprint_schema
+
+    click.echo(document(blueprint_schema()))
+
+
+blueprint.add_command(cost)

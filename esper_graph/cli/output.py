@@ -103,7 +103,22 @@ def table(rows: Iterable[T], columns: Columns) -> None:
 
 
 _NUMBERS = frozenset(
-    {"version", "generation", "ops", "nodes", "edges", "parameters", "FLOPs", "MACs", "value", "bytes", "MB"}
+    {
+        *(
+            "version",
+            "generation",
+            "ops",
+            "nodes",
+            "edges",
+            "parameters",
+            "FLOPs",
+            "MACs",
+            "value",
+            "bytes",
+            "MB",
+        ),
+        *("elementwise", "intensity"),
+    }
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import click
 
-from esper_graph.cli.context import output_options, registry, state
+from esper_graph.cli.context import output_options, reason_option, registry, state
 from esper_graph.cli.output import cell, document, note, table
 
 
@@ -74,6 +74,28 @@ def status(as_json: bool, quiet: bool) -> None:
         if running is not None:
             facts |= {"uri": running.uri, "pid": running.pid}
     _print(facts, as_json=as_json, quiet=quiet, first="store")
+
+
+@store.command()
+@reason_option
+@output_options
+def migrate(reason: str | None, as_json: bool, quiet: bool) -> None:
+    """Bring the store up to this version: normal fingerprints of other passes are computed again.
+
+    Content never changes. Exits with 0 where there is nothing to do, too.
+    """
+    from esper_graph.ir.passes import PASS_SET
+
+    found = registry().migrate(reason=reason)
+    if as_json:
+        click.echo(document({"passes": PASS_SET, **found._asdict()}))
+    elif quiet:
+        for name in found.renewed:
+            click.echo(name)
+    else:
+        note(f"{len(found.renewed)} normal fingerprints computed, by {' '.join(PASS_SET)}")
+        for name in found.without:
+            note(f"`{name}` has none: what is left once it is simplified is too symmetric")
 
 
 @store.command()

@@ -1,11 +1,14 @@
 """Verbs for what may change: measurements, tags, status, aliases, notes. Content never does."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import MeasurementRecord
 from esper_graph.registry.base import OpenStore
+
+if TYPE_CHECKING:
+    from esper_graph.store.normal import Renewal
 
 
 class Changing(OpenStore):
@@ -102,6 +105,26 @@ class Changing(OpenStore):
             LineageError: Something derives from it.
         """
         self._change("purge", blueprint_id, actor, reason)
+
+    def migrate(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> "Renewal":
+        """Bring the store up to this version: the schema, and what follows from content by rules of ours.
+
+        Normal fingerprints of another set of passes are computed again. Content never changes. A second time
+        there is nothing left to do.
+
+        Args:
+            progress: Called with how many blueprints are done and how many there are.
+        """
+        from esper_graph.store import normal
+
+        operation = self._operation("store.migrate", actor, reason)
+        return normal.renew(self.engine, operation, progress=progress)
 
     def _change(
         self, verb: str, blueprint_id: str, actor: str | None, reason: str | None, **details: Any

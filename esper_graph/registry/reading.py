@@ -1,12 +1,16 @@
 """Verbs that list, search and tell: nothing is written."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from esper_graph.errors import ConfigError
 from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import Damage, EventRecord, MetricRecord, Summary
 from esper_graph.registry.base import OpenStore
+
+Identity = Literal["fingerprint", "normal"]
+IDENTITIES: tuple[str, ...] = Identity.__args__
 
 
 class Reading(OpenStore):
@@ -28,6 +32,33 @@ class Reading(OpenStore):
         return blueprints.summaries(
             self.engine, tags=tags, status=status, author=author, name=name, limit=limit, archived=archived
         )
+
+    def same_as(
+        self, blueprint_id: str, under: Identity = "normal", *, limit: int | None = None
+    ) -> Answer[Summary]:
+        """List blueprints that are the same as one, itself included, oldest registration first.
+
+        Archived ones are left out, but for the one itself.
+
+        Args:
+            under: `fingerprint`, the same structure: that is one record, whatever its aliases. Or `normal`,
+                the same once both are simplified by the present passes.
+
+        Raises:
+            BlueprintNotFoundError: There is no such blueprint.
+            ConfigError: There is no such identity.
+            StoreError: Some normal fingerprints were made by other passes; `migrate` computes them again.
+        """
+        from esper_graph.store import blueprints, normal
+
+        if under not in IDENTITIES:
+            raise ConfigError(
+                f"`{under}` is not an identity", hint=f"the identities are {' and '.join(IDENTITIES)}"
+            )
+        found = self._id(blueprint_id)
+        if under == "normal":
+            normal.refuse_stale(self.engine)
+        return blueprints.same_as(self.engine, found, under, limit)
 
     def search_by_tags(self, tags: Sequence[str], match_all: bool = False) -> Answer[BlueprintIR]:  # noqa: FBT001, FBT002, the specification's call
         """Find blueprints that have one of the tags, or all of them; no tags find all blueprints."""

@@ -22,7 +22,7 @@ def _dropout(call: Call) -> tuple[Value, ...]:
 
 def _noise(call: Call) -> tuple[Value, ...]:
     x = call.x()
-    if call.generator is None or (call.a.training_only and not call.training):
+    if call.generator is None or call.a.std == 0 or (call.a.training_only and not call.training):
         return (x,)
     return (x + call.a.std * torch.randn(x.shape, generator=call.generator, dtype=x.dtype),)
 

@@ -1,12 +1,13 @@
 """Remove nodes that nothing depends on. Outputs, effects and inputs are what is depended on.
 
-Inputs stay although nothing uses them: they are arguments of the kernel.
+Inputs stay although nothing uses them: they are arguments of the kernel. Blocks stay because there may be
+effects in them.
 """
 
 from esper_graph.ir.blueprint import BlueprintIR
-from esper_graph.ir.passes.result import PassResult, without
+from esper_graph.ir.passes.result import Change, PassResult, rewritten
 
-VERSION = 1
+VERSION = 2
 
 
 def run(blueprint: BlueprintIR) -> PassResult:
@@ -15,7 +16,7 @@ def run(blueprint: BlueprintIR) -> PassResult:
     waiting = [
         place
         for place, (node, op) in enumerate(zip(graph.nodes, graph.ops, strict=True))
-        if node.op_type in ("input", "output") or (op is not None and op.effect)
+        if node.op_type in ("input", "output", "block") or (op is not None and op.effect)
     ]
     alive: set[int] = set()
     while waiting:
@@ -27,9 +28,9 @@ def run(blueprint: BlueprintIR) -> PassResult:
         shares = graph.nodes[place].shares
         if shares is not None:  # the owner of shared parameters lives as long as they are used
             waiting.append(graph.position[shares])
-    dead = {node.id for place, node in enumerate(graph.nodes) if place not in alive}
+    dead = sorted(node.id for place, node in enumerate(graph.nodes) if place not in alive)
     if not dead:
         return PassResult(blueprint, changed=False)
-    return PassResult(
-        without(blueprint, dead), changed=True, notes=tuple(f"removed `{name}`" for name in sorted(dead))
-    )
+    changes = {name: Change(f"nothing depends on `{name}`") for name in dead}
+    notes = tuple(change.note for change in changes.values())
+    return PassResult(rewritten(blueprint, changes), changed=True, notes=notes)

@@ -181,4 +181,6 @@ def test_keywords_of_an_op_mean_one_thing_only(op_type: str) -> None:
     assert not attributes & RESERVED
     assert not ports & RESERVED
     assert not ports & attributes
-    assert op_type in ("output", "block") or not hasattr(Builder, op_type), "the op could not be called by its name"
+    assert op_type in ("output", "block") or not hasattr(Builder, op_type), (
+        "the op could not be called by its name"
+    )

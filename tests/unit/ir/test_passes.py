@@ -41,6 +41,7 @@ def test_the_owner_of_shared_parameters_lives_as_long_as_they_are_used() -> None
     b = Builder("tied", name="Tied")
     x = b.input([-1, 8])
     b.linear(x, in_features=8, out_features=8, id="owner")
-    b.output(b.linear(x, in_features=8, out_features=8, id="user", shares="owner"))
+    y = b.activation(x, type="relu")
+    b.output(b.linear(y, in_features=8, out_features=8, id="user", shares="owner"))
     blueprint = b.finish()
     assert optimize(blueprint) is blueprint

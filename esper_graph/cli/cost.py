@@ -1,0 +1,94 @@
+"""`esper-graph blueprint cost`: what one call costs, node by node."""
+
+from typing import Any
+
+import click
+
+from esper_graph.cli.context import output_options, registry
+from esper_graph.cli.output import document, note, table
+
+
+class SizeType(click.ParamType["tuple[str, int]"]):
+    """The size of a symbol, such as `batch=8`."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[str, int]":
+        """Read one size."""
+        if not isinstance(value, str):
+            return value
+        name, _, size = value.partition("=")
+        if not name or not size.isdecimal() or not int(size):
+            self.fail(f"`{value}` is not a size; write for example batch=8", param, ctx)
+        return name, int(size)
+
+
+@click.command()
+@click.argument("reference", metavar="ID")
+@click.option(
+    "--bind",
+    "sizes",
+    multiple=True,
+    type=SizeType(),
+    metavar="NAME=SIZE",
+    help="Size of a symbol, such as batch=8; may be repeated. Others keep the manifest's reference sizes.",
+)
+@output_options
+def cost(reference: str, sizes: tuple[tuple[str, int], ...], as_json: bool, quiet: bool) -> None:
+    """Show what one call of a blueprint costs, node by node, and in total.
+
+    Blocks are written out. ID is an id, an alias, the beginning of an id, or name@latest.
+    """
+    from esper_graph.errors import ConfigError, close_names, suggestion
+    from esper_graph.ir.cost import CONVENTION, reference_binding
+
+    store = registry()
+    found = store[store.resolve(reference)]
+    usual = reference_binding(found.graph, found.inference, store.manifest.reference_binding)
+    for name, _ in sizes:
+        if name not in usual:
+            hint = suggestion(close_names(name, usual)) or f"its sizes are {', '.join(usual) or 'fixed'}"
+            raise ConfigError(f"`{found.id}` has no size `{name}`", hint=hint)
+    total = found.cost({**usual, **dict(sizes)})
+    if as_json:
+        nodes = [
+            {**node._asdict(), "flops": node.flops, "intensity": round(node.intensity, 6)}
+            for node in total.nodes
+        ]
+        figures = {**total._asdict(), "nodes": nodes, "flops": total.flops, "memory_mb": total.memory_mb}
+        by_precision = total.weight_bytes_by_precision
+        click.echo(document({"convention": CONVENTION, **figures, "weight_bytes_by_precision": by_precision}))
+        return
+    if quiet:
+        click.echo(found.id)
+        return
+    shown = ", ".join(f"{name}={size}" for name, size in total.binding.items())
+    note(f"one call{f' at {shown}' if shown else ''}; {CONVENTION}")
+    table(
+        total.nodes,
+        {
+            "node": lambda one: one.node_id,
+            "op": lambda one: one.op_type,
+            "parameters": lambda one: one.parameters,
+            "FLOPs": lambda one: one.flops,
+            "elementwise": lambda one: one.elementwise,
+            "bytes": lambda one: one.weight_bytes + one.input_bytes + one.output_bytes,
+            "intensity": lambda one: one.intensity,
+        },
+    )
+    click.echo()
+    facts: dict[str, object] = {
+        "parameters": f"{total.parameters:,}, of which one row uses {total.active_parameters:,}",
+        "FLOPs": f"{total.flops:,} ({total.macs:,} multiply-adds)",
+        "elementwise": f"{total.elementwise:,}",
+        "weights": ", ".join(
+            f"{count:,} bytes in {precision}" for precision, count in total.weight_bytes_by_precision.items()
+        )
+        or "none",
+        "activations": f"{total.activation_bytes:,} bytes alive at once",
+        "memory": f"{total.memory_mb:,.3f} MB",
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:<12}{value}")

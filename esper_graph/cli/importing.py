@@ -1,0 +1,98 @@
+"""`esper-graph blueprint import`: read a network written for torch."""
+
+from pathlib import Path
+
+import click
+
+from esper_graph.cli.context import output_options, reason_option, registry
+from esper_graph.cli.output import emit, note, table
+
+
+@click.command("import")
+@click.argument("module", metavar="MODULE:CALLABLE")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    required=True,
+    metavar="SHAPE",
+    help="An example input, such as 1x3x224x224 or 1x16:int64; once for each argument.",
+)
+@click.option("--id", "blueprint_id", default="", metavar="ID", help="Id of the blueprint.")
+@click.option("--name", metavar="NAME", help="Name of the blueprint; by default that of the class.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag; may be repeated.")
+@click.option("--fixed-batch", is_flag=True, help="Keep the number of samples of the example.")
+@click.option("--max-nodes", type=click.IntRange(min=1), metavar="N", help="Raise the limit of nodes.")
+@click.option("--max-depth", type=click.IntRange(min=1), metavar="N", help="Raise the limit of depth.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the weights to this file, in the safetensors format.",
+)
+@click.option("--print", "printed", is_flag=True, help="Print the blueprint as JSON; register nothing.")
+@reason_option
+@output_options
+def import_(
+    module: str,
+    inputs: tuple[str, ...],
+    blueprint_id: str,
+    name: str | None,
+    tags: tuple[str, ...],
+    fixed_batch: bool,
+    max_nodes: int | None,
+    max_depth: int | None,
+    weights: Path | None,
+    printed: bool,
+    reason: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Import a torch network and register its blueprint.
+
+    CALLABLE makes the network and takes no arguments, such as torchvision.models:resnet18. Importing runs
+    its code: import only what you trust.
+    """
+    from esper_graph.compile.importer import import_with_weights
+    from esper_graph.compile.importer.examples import example_inputs, module_named
+    from esper_graph.compile.importer.weights import save_weights
+
+    found = import_with_weights(
+        module_named(module),
+        example_inputs(inputs),
+        name=name or module.rpartition(":")[2],
+        id=blueprint_id,
+        tags=tags,
+        dynamic_batch=not fixed_batch,
+        max_nodes=max_nodes,
+        max_depth=max_depth,
+    )
+    for text in found.notes:
+        note(f"note: {text}")
+    if weights is not None:
+        save_weights(found, weights)
+    if printed:
+        click.echo(found.blueprint.to_json())
+        return
+    registration = registry().register_one(
+        found.blueprint,
+        max_nodes=max_nodes,
+        max_edges=found.blueprint.limits.get("max_edges"),
+        max_depth=max_depth,
+        reason=reason,
+    )
+    emit(
+        registration,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [registration.id],
+        people=lambda: table(
+            [registration],
+            {
+                "id": lambda one: one.id,
+                "": lambda one: "registered" if one.created else "known already",
+                "alias": lambda one: one.alias,
+                "fingerprint": lambda one: one.fingerprint[:19],
+            },
+        ),
+    )
