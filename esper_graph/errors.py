@@ -22,6 +22,7 @@
     │   └── IntegrityError                 what is stored is no longer what was registered
     ├── CompileError
     │   ├── LoweringError                  an op, attribute or precision the compiler cannot express
+    │   ├── ImporterError                  a module that cannot be read as a blueprint; `.refused` lists its ops
     │   └── KernelError
     │       ├── KernelNotFoundError (LookupError)
     │       ├── KernelBytesMissingError    the record exists, its bytes are not here
@@ -320,6 +321,30 @@ class CompileError(EsperGraphError):
 
 class LoweringError(CompileError):
     """The compiler has no way to express an op, attribute or precision."""
+
+
+class ImporterError(CompileError):
+    """A module cannot be read as a blueprint.
+
+    Attributes:
+        refused: What has no counterpart among our ops: op, where in the module tree, and why; each call once.
+    """
+
+    _SHOWN: ClassVar[int] = 20
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        refused: Sequence[tuple[str, str, str]] = (),
+        where: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        self.refused = tuple(refused)
+        shown = [f"{op}  {place or 'the module itself'}: {why}" for op, place, why in self.refused]
+        if len(shown) > self._SHOWN:
+            shown[self._SHOWN :] = [f"and {len(shown) - self._SHOWN} more"]
+        super().__init__(message, where=[*where, *shown], hint=hint)
 
 
 class KernelError(CompileError):

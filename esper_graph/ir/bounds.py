@@ -92,8 +92,8 @@ def candidates(
 ) -> Iterator[dict[str, int]]:
     """List values to try in search of a counter-example: near both ends of the ranges, small ones first.
 
-    One symbol at a time leaves its lowest value, then all rise together, in step and each one step ahead of
-    another, then they take all combinations, `limit` in all.
+    All symbols rise together, in step and each one step ahead of another; then one at a time, the others at
+    their lowest; then they take all combinations, `limit` in all.
     """
     tried = {name: _interesting(*ranges[name]) for name in sorted(names)}
     lowest = {name: values[0] for name, values in tried.items()}
@@ -105,10 +105,6 @@ def candidates(
         seen.add(key)
         return not known
 
-    for name, values in tried.items():
-        for value in values:
-            if fresh(binding := {**lowest, name: value}):
-                yield binding
     turns = max(map(len, tried.values()), default=0)
     for turn, ahead in product(range(turns), (0, 1, -1)):
         steps = range(turn, turn + ahead * len(tried), ahead) if ahead else (turn,) * len(tried)
@@ -118,6 +114,10 @@ def candidates(
         }
         if fresh(binding):
             yield binding
+    for name, values in tried.items():
+        for value in values:
+            if fresh(binding := {**lowest, name: value}):
+                yield binding
     for combination in product(*tried.values()):
         if len(seen) >= limit:
             return

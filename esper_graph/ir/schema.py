@@ -6,7 +6,7 @@ say; or by `check`, which looks at wiring, shapes and limits.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -41,7 +41,7 @@ UNSAID: Mapping[str, str] = {
     "equation": "the equation of einsum names axes by letters, and results by those",
     "value": "the value of a constant is a number of its dtype, or nested lists of equal lengths of them",
     "fraction": "a factor is a fraction with a denominator of at most 1000",
-    "together": "attributes of one node fit together: groups divide channels, a padding is at most half a window",
+    "together": "attributes of one node fit together, such as groups that divide the channels",
     "lineage": "parent_id and mutation_type say what the first derivation says",
     "tags": "there are at most 100 different tags",
     "blocks": "a definition has the name of its own fingerprint",
@@ -72,6 +72,7 @@ def blueprint_schema(*, added: bool = True) -> dict[str, Any]:
     }
     return {
         "$schema": DIALECT,
+        "$id": f"urn:esper-graph:blueprint:{FORMAT_VERSION}",
         "title": "esper_graph blueprint",
         "description": "A neural-network architecture as a graph of operations.",
         "$comment": "Not said here: " + "; ".join(UNSAID.values()) + ".",
@@ -288,7 +289,6 @@ _LOOSER: Mapping[str, Callable[[JsonSchemaValue], JsonSchemaValue]] = {
     "attributes._open_size_text": _open_size_text,
     "conv._settle_padding.<locals>.settle": _padding,
     "forms.like.<locals>.take": _or_null,
-    "block._sorted": _the_same,
     "boundary.Constant._settle": _the_same,
     "specs.as_tuple": _the_same,
 }
@@ -314,7 +314,7 @@ def _name(schema: Any) -> str:
 class _Generator(GenerateJsonSchema):
     """Writes what is accepted, where validators accept more than they hand on."""
 
-    ignored_warning_kinds: ClassVar = {"non-serializable-default", "skipped-choice"}
+    ignored_warning_kinds = {"non-serializable-default", "skipped-choice"}  # noqa: RUF012, pydantic reads it
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         inner = self.generate_inner(schema["schema"])

@@ -36,10 +36,11 @@ class Interpolate(Attributes):
     """
 
     size: Annotated[
-        tuple[SizeText, ...] | None, BeforeValidator(_as_tuple), Field(min_length=1, max_length=3)
+        Annotated[tuple[SizeText, ...], Field(min_length=1, max_length=3)] | None, BeforeValidator(_as_tuple)
     ] = None
     scale_factor: Annotated[
-        tuple[RatioNumber, ...] | None, BeforeValidator(_as_tuple), Field(min_length=1, max_length=3)
+        Annotated[tuple[RatioNumber, ...], Field(min_length=1, max_length=3)] | None,
+        BeforeValidator(_as_tuple),
     ] = None
     mode: Mode = "nearest"
     align_corners: bool = False

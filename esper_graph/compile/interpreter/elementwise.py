@@ -15,6 +15,10 @@ def _constant(call: Call) -> tuple[Value, ...]:
     return (value.reshape(call.shape()) if value.ndim else value.expand(call.shape()),)
 
 
+def _parameter(call: Call) -> tuple[Value, ...]:
+    return (call.tensors["value"],)
+
+
 def _linear(call: Call) -> tuple[Value, ...]:
     x, weight = call.x(), call.tensors["weight"]
     y = torch.einsum("...i,oi->...o", x, weight.to(x.dtype))
@@ -117,6 +121,7 @@ def _sum(a: Tensor, b: Tensor) -> Tensor:
 
 EVALUATORS: Mapping[str, Evaluator] = {
     "constant": _constant,
+    "parameter": _parameter,
     "linear": _linear,
     "matmul": _matmul,
     "einsum": _einsum,

@@ -203,6 +203,14 @@ def _entropy(call: Call) -> tuple[Value, ...]:
     return ((-safe * safe.log() * (x > 0)).sum(call.a.dim, keepdim=call.a.keepdim),)
 
 
+def _cumsum(call: Call) -> tuple[Value, ...]:
+    """A product with a triangle of ones."""
+    x = call.x().to(call.dtype())
+    size = x.shape[call.a.dim]
+    triangle = torch.ones(size, size, dtype=x.dtype).triu()
+    return ((x.movedim(call.a.dim, -1).unsqueeze(-1) * triangle).sum(-2).movedim(-1, call.a.dim),)
+
+
 EVALUATORS: Mapping[str, Evaluator] = {
     "identity": _identity,
     "detach": lambda call: (call.x().detach(),),
@@ -223,4 +231,5 @@ EVALUATORS: Mapping[str, Evaluator] = {
     "interpolate": _interpolate,
     "reduce": _reduce,
     "entropy": _entropy,
+    "cumsum": _cumsum,
 }

@@ -46,4 +46,13 @@ def lower_entropy(site: Site) -> tuple[Lowered, ...]:
     return (site.call("sum", terms, numbers([site.a.dim]), boolean(site.a.keepdim)),)
 
 
-LOWERINGS: Mapping[str, Lowering] = {"reduce": lower_reduce, "entropy": lower_entropy}
+def lower_cumsum(site: Site) -> tuple[Lowered, ...]:
+    """`aten::cumsum`."""
+    return (site.call("cumsum", site.tensor(), integer(site.a.dim)),)
+
+
+LOWERINGS: Mapping[str, Lowering] = {
+    "reduce": lower_reduce,
+    "entropy": lower_entropy,
+    "cumsum": lower_cumsum,
+}

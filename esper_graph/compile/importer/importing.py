@@ -1,0 +1,200 @@
+"""Import a module: export it, raise what was recorded, and build the blueprint."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from esper_graph.compile.importer.draft import Draft, DraftNode
+from esper_graph.compile.importer.exporting import export
+from esper_graph.compile.importer.naming import node_ids
+from esper_graph.compile.importer.values import Wire
+from esper_graph.compile.importer.walk import Walk
+from esper_graph.errors import ImporterError
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.build import Builder
+from esper_graph.ir.build import Wire as Built
+
+_EDGES = 5
+"""Edges that the limit allows for each node, as the manifest does by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A module as a blueprint with its weights.
+
+    Attributes:
+        blueprint: The architecture.
+        weights: Tensors by node id and name in the op; they are the module's own, not copies.
+        names: Names in the module's `state_dict`, by node id and name in the op.
+        rest: Tensors of the module that no node owns, by name: parameters that evaluation does not use, and
+            buffers that became constants.
+        aliases: Other names of tied tensors, with the names that stand in `names`.
+        unused: Names of parameters that evaluation does not use.
+        open_batch: Whether the blueprint takes any number of samples.
+        notes: What is worth knowing, as sentences; they are part of the blueprint's description.
+    """
+
+    blueprint: BlueprintIR
+    weights: Mapping[str, Mapping[str, Tensor]] = field(repr=False)
+    names: Mapping[str, Mapping[str, str]] = field(repr=False)
+    rest: Mapping[str, Tensor] = field(repr=False, default_factory=dict[str, Tensor])
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    unused: tuple[str, ...] = ()
+    open_batch: bool = True
+    notes: tuple[str, ...] = ()
+
+
+def import_module(
+    module: nn.Module,
+    example_inputs: Any,
+    *,
+    name: str | None = None,
+    id: str = "",
+    tags: Collection[str] = (),
+    dynamic_batch: bool = True,
+    max_nodes: int | None = None,
+    max_depth: int | None = None,
+) -> BlueprintIR:
+    """Read a module as a blueprint; see `import_with_weights` for the arguments and errors.
+
+    Example:
+        >>> import torch
+        >>> mlp = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 2))
+        >>> blueprint = import_module(mlp, torch.zeros(1, 8))
+        >>> [(node.id, node.op_type) for node in blueprint.nodes]
+        [('input', 'input'), ('0', 'linear'), ('1', 'activation'), ('2', 'linear'), ('output', 'output')]
+    """
+    return import_with_weights(
+        module,
+        example_inputs,
+        name=name,
+        id=id,
+        tags=tags,
+        dynamic_batch=dynamic_batch,
+        max_nodes=max_nodes,
+        max_depth=max_depth,
+    ).blueprint
+
+
+def import_with_weights(
+    module: nn.Module,
+    example_inputs: Any,
+    *,
+    name: str | None = None,
+    id: str = "",
+    tags: Collection[str] = (),
+    dynamic_batch: bool = True,
+    max_nodes: int | None = None,
+    max_depth: int | None = None,
+) -> Imported:
+    """Read a module as a blueprint, with the weights that it has.
+
+    The module is recorded in evaluation; dropout is kept, for training kernels. It is left as it was.
+
+    Args:
+        example_inputs: A tensor, a tuple of arguments, or a mapping of keyword arguments of `forward`.
+        name: Name of the blueprint; by default that of the class.
+        id: Id of the blueprint; may stay empty.
+        tags: Words to find it by.
+        dynamic_batch: Leave the first axis of the inputs open, where the network allows it.
+        max_nodes: Raised limit, kept with the blueprint.
+        max_depth: The same for the longest path.
+
+    Raises:
+        ImporterError: It is no module, its inputs do not fit, or it computes what no op of ours does.
+        LimitExceededError: The blueprint is larger than allowed.
+    """
+    exported = export(module, example_inputs, dynamic_batch=dynamic_batch)
+    aliases = _aliases(module)
+    walk = Walk(exported.program, aliases)
+    walk.run()
+    title = name or type(module).__name__
+    if walk.refused:
+        kinds = sorted({op for op, _, _ in walk.refused})
+        raise ImporterError(
+            f"`{title}` has {len(walk.refused)} calls that no op stands for: {', '.join(kinds)}",
+            refused=walk.refused,
+            hint="write the module without them",
+        )
+    alive = walk.draft.alive()
+    nodes = [walk.draft.nodes[at] for at in alive]
+    owned = {weight.name for node in nodes for weight in node.owned.values()}
+    sizes = {parameter: tensor.numel() for parameter, tensor in module.named_parameters()}
+    unused = tuple(parameter for parameter in sizes if parameter not in owned)
+    notes = (*exported.notes, *_left_out(sizes, unused))
+    limits = {limit: value for limit, value in (("max_nodes", max_nodes), ("max_depth", max_depth)) if value}
+    if max_nodes:
+        limits["max_edges"] = _EDGES * max_nodes
+    builder = Builder(
+        id,
+        name=title,
+        tags=list(tags),
+        description=_described(module, notes),
+        limits=limits,
+    )
+    id_of = dict(zip(alive, node_ids(nodes), strict=True))
+    _build(builder, walk.draft, id_of)
+    blueprint = builder.finish()
+    blueprint.validate()
+    owners = {id_of[at]: node.owned for at, node in zip(alive, nodes, strict=True) if _owns(node)}
+    return Imported(
+        blueprint,
+        weights={node: {key: one.tensor for key, one in mine.items()} for node, mine in owners.items()},
+        names={node: {key: one.name for key, one in mine.items()} for node, mine in owners.items()},
+        rest={
+            key: tensor.detach()
+            for key, tensor in module.state_dict().items()
+            if key not in owned and key not in aliases
+        },
+        aliases=aliases,
+        unused=unused,
+        open_batch=exported.open_batch,
+        notes=notes,
+    )
+
+
+def _owns(node: DraftNode) -> bool:
+    return bool(node.owned) and node.shares is None
+
+
+def _build(builder: Builder, draft: Draft, id_of: Mapping[int, str]) -> None:
+    """Add the nodes that are needed, in the order in which they were raised."""
+    built: dict[int, Built] = {}
+
+    def wire(given: Wire | None) -> Built | None:
+        if given is None:
+            return None
+        return built[given.node][given.port] if given.port else built[given.node]
+
+    for at, node_id in id_of.items():
+        node = draft.nodes[at]
+        settings: dict[str, Any] = dict(node.attributes)
+        if node.shares is not None:
+            settings["shares"] = id_of[node.shares]
+        inputs = [wire(one) for one in node.inputs]
+        built[at] = builder.node(node.op_type, *inputs, id=node_id, **settings)
+
+
+def _aliases(module: nn.Module) -> dict[str, str]:
+    """Find other names of tied parameters."""
+    first: dict[int, str] = {}
+    found: dict[str, str] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        known = first.setdefault(id(parameter), name)
+        if known != name:
+            found[name] = known
+    return found
+
+
+def _described(module: nn.Module, notes: tuple[str, ...]) -> str:
+    kind = type(module)
+    return "; ".join([f"imported from {kind.__module__}.{kind.__qualname__}", *notes])
+
+
+def _left_out(sizes: Mapping[str, int], unused: tuple[str, ...]) -> list[str]:
+    if not unused:
+        return []
+    shown = ", ".join(unused[:3]) + (", ..." if len(unused) > 3 else "")
+    return [f"evaluation does not use {sum(sizes[name] for name in unused)} of its parameters ({shown})"]

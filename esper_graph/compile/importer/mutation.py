@@ -1,0 +1,107 @@
+"""Tensors that are changed in place: which nodes stand for the same memory, and what they hold then."""
+
+from collections.abc import Callable, MutableMapping
+
+from torch import fx
+
+from esper_graph.compile.importer.aten import name_of, relation
+from esper_graph.compile.importer.call import Call, Raised
+from esper_graph.compile.importer.draft import CannotRaiseError
+from esper_graph.compile.importer.raisers.shape import cut
+from esper_graph.compile.importer.values import Wire
+
+
+def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) -> None:
+    """Let all names of the tensor that a call changes in place stand for the new value.
+
+    A part that was cut out is put back where it came from.
+
+    Raises:
+        CannotRaiseError: Another view of the same memory is used later.
+    """
+    changed = call.node.args[0]
+    assert isinstance(changed, fx.Node)
+    written: dict[fx.Node, None] = {}
+    while True:
+        same = _same(changed)
+        for one in same:
+            if one < call.node:
+                values[one] = result
+            written[one] = None
+        root = next(one for one in same if _relation_of(one) != "same")
+        source = root.args[0] if _relation_of(root) == "view" else None
+        if not isinstance(source, fx.Node):
+            break
+        result = _put_back(call, root, result, values)
+        changed = source
+    for other in _reached([root], lambda how: how is not None):
+        if other not in written and other < call.node and any(user > call.node for user in other.users):
+            raise CannotRaiseError("it changes a tensor in place of which another part is used later")
+
+
+def _put_back(call: Call, view: fx.Node, part: Raised, values: MutableMapping[fx.Node, Raised]) -> Wire:
+    """Return the whole tensor after a part of it, or the whole in another shape, has changed."""
+    source = view.args[0]
+    assert isinstance(source, fx.Node)
+    whole, wire = call.wire(values[source]), call.wire(part)
+    shape, name = call.draft.type(whole).shape, name_of(view.target)
+    if name == "slice":
+        dim, start, end, step = (*view.args[1:], *(0, None, None, 1)[len(view.args) - 1 :])
+    elif name == "select":
+        dim, start, end, step = view.args[1], view.args[2], view.args[2], 1
+        assert isinstance(start, int)
+        end = None if start == -1 else start + 1
+    else:
+        if name in ("permute", "transpose", "expand", "expand_as") or call.draft.type(wire).rank == 0:
+            raise CannotRaiseError("it changes a view of a tensor in place")
+        return call.reshape(wire, shape)
+    if (
+        step != 1
+        or not isinstance(dim, int)
+        or not all(one is None or isinstance(one, int) for one in (start, end))
+    ):
+        raise CannotRaiseError("it changes a part of a tensor in place, with steps or up to a size")
+    before, size, after = shape[: dim % len(shape)], shape[dim % len(shape)], shape[dim % len(shape) + 1 :]
+    if not isinstance(size, int):
+        if start in (0, None) and (end is None or (isinstance(end, int) and end > 2**62)):
+            return wire
+        raise CannotRaiseError("it changes a part of an open axis in place")
+    low, high, _ = slice(start, end).indices(size)
+    parts: list[Wire] = []
+    if low > 0:
+        parts.append(cut(call, whole, dim, 0, low, 1))
+    parts.append(call.reshape(wire, (*before, high - low, *after)))
+    if high < size:
+        parts.append(cut(call, whole, dim, high, None, 1))
+    return parts[0] if len(parts) == 1 else call.add("concat", *parts, dim=dim % len(shape))
+
+
+def root_of(node: fx.Node) -> fx.Node:
+    """Return the node that made the memory which a node sees."""
+    while _relation_of(node) is not None and isinstance(node.args[0], fx.Node):
+        node = node.args[0]
+    return node
+
+
+def _same(node: fx.Node) -> list[fx.Node]:
+    """Find the nodes that stand for the very same tensor."""
+    root = node
+    while _relation_of(root) == "same" and isinstance(root.args[0], fx.Node):
+        root = root.args[0]
+    return _reached([root], lambda how: how == "same")
+
+
+def _reached(start: list[fx.Node], wanted: Callable[[str | None], bool]) -> list[fx.Node]:
+    found: dict[fx.Node, None] = {}
+    waiting = list(start)
+    while waiting:
+        one = waiting.pop()
+        found[one] = None
+        waiting += [
+            user for user in one.users if user.args and user.args[0] is one and wanted(_relation_of(user))
+        ]
+    return list(found)
+
+
+def _relation_of(node: fx.Node) -> str | None:
+    return relation(node.target)

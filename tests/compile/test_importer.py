@@ -1,0 +1,319 @@
+"""Importing networks: what is kept, what is refused, weights, and a slice of real networks."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from esper_graph.compile import CompileJob, compile_blueprint, import_module, import_with_weights, load_kernel, read_facts
+from esper_graph.compile.importer.examples import example_inputs, module_named
+from esper_graph.compile.importer.weights import give_weights, load_weights, save_weights, state_dict, take_weights
+from esper_graph.errors import ImporterError, KernelError, LimitExceededError
+from tests.compile.importing import LIMITS, TOLERANCE, call, compare, kernel_of, relative
+from tests.compile.networks import NETWORKS, SLICE
+
+
+class Tied(nn.Module):
+    """An encoder whose decoder uses the table of its embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, 8)
+        self.inner = nn.Linear(8, 8)
+        self.decoder = nn.Linear(8, 11)
+        self.decoder.weight = self.table.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.inner(self.inner(self.table(x))))
+
+
+class Branching(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 1 if float(x.sum()) > 0 else x - 1
+
+
+class Counting(nn.Module):
+    """Counts its calls, also in evaluation."""
+
+    calls: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x * self.calls
+
+
+class Sorting(nn.Module):
+    """A network with two calls that no op stands for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.inner = nn.Sequential(nn.Linear(4, 4), Rounding())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(torch.sort(self.first(x))[0])
+
+
+class Rounding(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.round(x)
+
+
+def small() -> nn.Sequential:
+    """A network of the usual layers."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.25), nn.Flatten(), nn.Linear(128, 5)
+    )
+
+
+IMAGE = torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_layer_becomes_one_node_named_after_its_place() -> None:
+    blueprint = import_module(small(), IMAGE, id="small", name="Small", tags=["imported"])
+    assert [(node.id, node.op_type) for node in blueprint.nodes] == [
+        ("input", "input"),
+        ("0", "conv2d"),
+        ("1", "normalization"),
+        ("2", "activation"),
+        ("3", "dropout"),
+        ("4", "flatten"),
+        ("5", "linear"),
+        ("output", "output"),
+    ]
+    assert (blueprint.id, blueprint.name, blueprint.tags) == ("small", "Small", ("imported",))
+    assert blueprint.node("input").attributes["shape"] == ("batch", 3, 4, 4)
+    assert blueprint.node("3").attributes["p"] == 0.25
+    assert "imported from torch.nn.modules.container.Sequential" in blueprint.description
+
+
+def test_the_structure_does_not_depend_on_weights_or_on_the_example() -> None:
+    first = import_module(small(), IMAGE)
+    module = small()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter)
+    assert import_module(module, torch.randn(5, 3, 4, 4)).fingerprint == first.fingerprint
+    assert import_module(module, {"input": IMAGE}).fingerprint == first.fingerprint
+
+
+def test_the_module_is_left_as_it_was() -> None:
+    module = small()
+    module[1].eval()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    modes = [part.training for part in module.modules()]
+    import_module(module, IMAGE)
+    assert [part.training for part in module.modules()] == modes
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    import_module(layer, torch.randn(2, 3, 8))
+    assert "forward" not in vars(layer.self_attn)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_the_batch_can_be_fixed() -> None:
+    imported = import_with_weights(small(), IMAGE, dynamic_batch=False)
+    assert not imported.open_batch
+    assert imported.blueprint.node("input").attributes["shape"] == (1, 3, 4, 4)
+
+
+def test_a_network_that_depends_on_its_batch_keeps_the_batch_of_the_example_and_says_so() -> None:
+    class Fixed(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.view(4, -1, 2).sum(1)
+
+    imported = import_with_weights(Fixed(), torch.randn(4, 6))
+    assert not imported.open_batch
+    assert "the batch is fixed" in imported.blueprint.description
+    x = torch.randn(4, 6)
+    assert torch.equal(kernel_of(imported)(x), Fixed()(x))
+
+
+def test_attention_layers_stay_whole() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    blueprint = import_module(layer, torch.randn(2, 3, 8))
+    counts = Counter(node.op_type for node in blueprint.nodes)
+    assert (counts["attention"], counts["dot_product_attention"], counts["matmul"]) == (1, 0, 0)
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def test_tied_parameters_are_shared_and_count_once() -> None:
+    module = Tied()
+    found = compare(module, (torch.tensor([[0, 10, 3]]),))
+    assert found.error < TOLERANCE
+    assert found.parameters == sum(parameter.numel() for parameter in module.parameters())
+    shares = {node.id: node.shares for node in found.imported.blueprint.nodes if node.shares}
+    assert shares == {"inner_2": "inner", "decoder": "table"}
+    assert found.imported.aliases == {"decoder.weight": "table.weight"}
+
+
+def test_parameters_that_evaluation_does_not_use_are_named() -> None:
+    class Spare(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used = nn.Linear(4, 4)
+            self.spare = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.used(x)
+
+    imported = import_with_weights(Spare(), torch.randn(1, 4))
+    assert imported.unused == ("spare.weight", "spare.bias")
+    assert set(imported.rest) == set(imported.unused)
+    assert "does not use 15 of its parameters (spare.weight, spare.bias)" in imported.blueprint.description
+
+
+def test_a_state_dict_goes_into_a_kernel_and_comes_back(tmp_path: Path) -> None:
+    module = small().train()
+    module(torch.randn(8, 3, 4, 4))
+    imported = import_with_weights(module, IMAGE)
+    save_weights(imported, tmp_path / "small.safetensors")
+    weights, names = load_weights(tmp_path / "small.safetensors", imported.blueprint)
+    made = compile_blueprint(CompileJob(imported.blueprint, mode="train"))
+    kernel: Any = load_kernel(made.data, made.digest)
+    facts = read_facts(made.data)
+    give_weights(kernel, facts, weights)
+    found = state_dict(take_weights(kernel, facts), names)
+    wanted = module.state_dict()
+    assert found.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert torch.equal(found[name], tensor)
+        assert found[name].dtype == tensor.dtype
+    other = small()
+    other.load_state_dict(found)
+    x = torch.randn(3, 3, 4, 4)
+    assert relative(call(other.eval(), (x,)), call(kernel.eval(), (x,))) < TOLERANCE
+
+
+def test_a_training_kernel_has_the_gradients_of_the_module() -> None:
+    module = small().eval()
+    imported = import_with_weights(module, IMAGE)
+    kernel = kernel_of(imported, "train")
+    x = torch.randn(3, 3, 4, 4)
+    module(x).square().sum().backward()
+    kernel(x).square().sum().backward()
+    grads = {name: parameter.grad for name, parameter in kernel.named_parameters()}
+    for mine, theirs in zip(grads.values(), module.parameters(), strict=True):
+        assert theirs.grad is not None
+        assert relative([mine], [theirs.grad]) < TOLERANCE
+    assert not torch.equal(kernel.train()(x), kernel.train()(x)), "dropout works"
+
+
+def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_weights(import_with_weights(small(), IMAGE), path)
+    other = import_with_weights(nn.Linear(3, 2), torch.randn(1, 3))
+    with pytest.raises(KernelError, match="weights of another blueprint"):
+        load_weights(path, other.blueprint)
+    path.write_bytes(b"not a file of weights")
+    with pytest.raises(KernelError, match="does not hold weights"):
+        load_weights(path)
+    made = compile_blueprint(CompileJob(other.blueprint))
+    kernel = load_kernel(made.data, made.digest)
+    with pytest.raises(KernelError, match="no weights for `weight`"):
+        give_weights(kernel, read_facts(made.data), {})
+    with pytest.raises(KernelError, match=r"is \[2, 3\], the weights are \[2, 2\]"):
+        wrong = {node: {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)} for node in other.weights}
+        give_weights(kernel, read_facts(made.data), wrong)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def test_calls_without_an_op_are_all_named_with_their_places() -> None:
+    with pytest.raises(ImporterError, match="2 calls that no op stands for") as caught:
+        import_module(Sorting(), torch.randn(1, 4))
+    assert {(op, place) for op, place, _ in caught.value.refused} == {
+        ("aten.sort.default", ""),
+        ("aten.round.default", "inner.1"),
+    } or {(op, place) for op, place, _ in caught.value.refused} == {("aten.sort.default", "")}
+    assert "aten.sort.default  the module itself: there is no op for it" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs", "said"),
+    [
+        (Branching(), torch.randn(2, 3), "cannot be exported"),
+        (Counting(), torch.randn(2, 3), "it changes `calls` of the module in place"),
+        (nn.Linear(3, 2).half(), torch.randn(2, 3), "float16"),
+        (nn.Linear(3, 2), None, "no example inputs"),
+        (nn.Linear(3, 2), (), "hold no tensor"),
+        (nn.Linear(3, 2), "1x3", "neither a tensor, a tuple nor a mapping"),
+        (nn.Linear(3, 2), (torch.randn(2, 3), torch.randn(2, 3)), "do not fit `Linear.forward`"),
+        (nn.Linear(3, 2), {"x": torch.randn(2, 3)}, "do not fit `Linear.forward`"),
+        (nn.Linear(3, 2), torch.randn(2, 4), "cannot be exported"),
+        (nn.Linear, torch.randn(2, 3), "is not a module"),
+        (torch.relu, torch.randn(2, 3), "is not a module"),
+    ],
+    ids=str,
+)
+def test_other_input_is_refused_with_the_reason(module: Any, inputs: Any, said: str) -> None:
+    with pytest.raises(ImporterError, match=said.replace("(", r"\(")) as caught:
+        import_module(module, inputs)
+    assert caught.value.hint
+
+
+def test_large_networks_need_a_raised_limit_which_is_kept() -> None:
+    deep = nn.Sequential(*[nn.Linear(4, 4) for _ in range(120)])
+    with pytest.raises(LimitExceededError, match="longest path"):
+        import_module(deep, torch.randn(1, 4))
+    assert import_module(deep, torch.randn(1, 4), max_depth=150).limits == {"max_depth": 150}
+
+
+def test_modules_and_inputs_are_named_by_text() -> None:
+    assert isinstance(module_named("torch.nn:Identity"), nn.Identity)
+    assert [(tuple(x.shape), x.dtype) for x in example_inputs(["2x3", "4:int64", "1x1:bool"])] == [
+        ((2, 3), torch.float32),
+        ((4,), torch.int64),
+        ((1, 1), torch.bool),
+    ]
+    for text, said in (
+        ("torch.nn", "does not name a callable"),
+        ("torch.nn:Nothing", "AttributeError"),
+        ("nowhere.at_all:f", "ModuleNotFoundError"),
+        ("torch.nn:Linear", "TypeError"),
+        ("builtins:dict", "not a module"),
+    ):
+        with pytest.raises(ImporterError, match=said):
+            module_named(text)
+    for text in ("", "3x", "axb", "3:float31", "-1x3"):
+        with pytest.raises(ImporterError, match="not the shape of an input"):
+            example_inputs([text])
+
+
+# ---------------------------------------------------------------- real networks
+
+
+@pytest.mark.parametrize("name", SLICE)
+def test_a_real_network_keeps_values_parameters_and_work(name: str) -> None:
+    make, inputs = NETWORKS[name]
+    torch.manual_seed(0)
+    module = make()
+    found = compare(module, inputs)
+    assert found.error < TOLERANCE
+    assert found.parameters == found.expected_parameters
+    assert found.macs == found.expected_macs
+    assert not found.imported.unused
+
+
+def test_published_figures_of_networks() -> None:
+    """Parameters and multiply-adds at 224 x 224, as torchvision publishes them."""
+    torchvision = pytest.importorskip("torchvision")
+    for name, parameters, gigamacs in (
+        ("resnet18", 11_689_512, 1.81),
+        ("mobilenet_v3_small", 2_542_856, 0.06),
+        ("vit_b_32", 88_224_232, 4.41),
+    ):
+        imported = import_module(torchvision.models.get_model(name), torch.zeros(1, 3, 224, 224), **LIMITS)
+        cost = imported.cost({"batch": 1})
+        assert cost.parameters == parameters
+        assert round(cost.macs / 1e9, 2) == gigamacs
