@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from esper_graph.compile import CompileJob, Imported, compile_blueprint, import_with_weights, load_kernel, read_facts
+from esper_graph.compile import (
+    CompileJob,
+    Imported,
+    compile_blueprint,
+    import_with_weights,
+    load_kernel,
+    read_facts,
+)
 from esper_graph.compile.importer.weights import give_weights
 
 TOLERANCE = 1e-4

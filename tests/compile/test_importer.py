@@ -8,12 +8,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from esper_graph.compile import CompileJob, compile_blueprint, import_module, import_with_weights, load_kernel, read_facts
+from esper_graph.compile import (
+    CompileJob,
+    compile_blueprint,
+    import_module,
+    import_with_weights,
+    load_kernel,
+    read_facts,
+)
 from esper_graph.compile.importer.examples import example_inputs, module_named
-from esper_graph.compile.importer.weights import give_weights, load_weights, save_weights, state_dict, take_weights
+from esper_graph.compile.importer.weights import (
+    give_weights,
+    load_weights,
+    save_weights,
+    state_dict,
+    take_weights,
+)
 from esper_graph.errors import ImporterError, KernelError, LimitExceededError
 from tests.compile.importing import LIMITS, TOLERANCE, call, compare, kernel_of, relative
-from tests.compile.networks import NETWORKS, SLICE
+from tests.compile.networks import SLICE
 
 
 class Tied(nn.Module):
@@ -70,7 +83,12 @@ def small() -> nn.Sequential:
     """A network of the usual layers."""
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.25), nn.Flatten(), nn.Linear(128, 5)
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(128, 5),
     )
 
 
@@ -235,7 +253,7 @@ def test_calls_without_an_op_are_all_named_with_their_places() -> None:
     assert {(op, place) for op, place, _ in caught.value.refused} == {
         ("aten.sort.default", ""),
         ("aten.round.default", "inner.1"),
-    } or {(op, place) for op, place, _ in caught.value.refused} == {("aten.sort.default", "")}
+    }
     assert "aten.sort.default  the module itself: there is no op for it" in str(caught.value)
 
 
@@ -295,7 +313,7 @@ def test_modules_and_inputs_are_named_by_text() -> None:
 
 @pytest.mark.parametrize("name", SLICE)
 def test_a_real_network_keeps_values_parameters_and_work(name: str) -> None:
-    make, inputs = NETWORKS[name]
+    make, inputs = SLICE[name]()
     torch.manual_seed(0)
     module = make()
     found = compare(module, inputs)

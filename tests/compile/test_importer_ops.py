@@ -138,10 +138,16 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "one entry a sample": (lambda x: x[torch.arange(x.shape[0]), x.sum(-1).argmax(1)], SEQUENCE),
     "index": (lambda x: x[:, torch.tensor([3, 0, 0])] + x.index_select(1, torch.tensor([1, 2, 4])), SEQUENCE),
     "gather": (lambda x: x.gather(1, x.argmax(1, keepdim=True)), SEQUENCE),
-    "fresh tensors": (lambda x: x.new_ones(x.shape) + torch.full_like(x, 2) + torch.zeros(x.shape[0], 1, 1), SEQUENCE),
+    "fresh tensors": (
+        lambda x: x.new_ones(x.shape) + torch.full_like(x, 2) + torch.zeros(x.shape[0], 1, 1),
+        SEQUENCE,
+    ),
     "pooling": (lambda x: F.max_pool2d(x, 3, 2, 1) + F.avg_pool2d(x, 2, count_include_pad=False), IMAGE),
     "pooling over the edge": (lambda x: F.max_pool2d(x, 3, 2, ceil_mode=True), IMAGE),
-    "adaptive pooling": (lambda x: F.adaptive_avg_pool2d(x, (2, 3)) + F.adaptive_max_pool2d(x, (2, 3)), IMAGE),
+    "adaptive pooling": (
+        lambda x: F.adaptive_avg_pool2d(x, (2, 3)) + F.adaptive_max_pool2d(x, (2, 3)),
+        IMAGE,
+    ),
     "pooling of signals": (lambda x: F.avg_pool1d(x, 2) + F.max_pool1d(x, 2), SIGNAL),
     "attention": (_attended, SEQUENCE),
     "causal attention": (lambda x: _attended(x, is_causal=True, scale=0.3), SEQUENCE),
@@ -186,10 +192,19 @@ def layers() -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
         "attention, norm first": (nn.TransformerEncoderLayer(8, 2, 16, norm_first=True), SEQUENCE),
         "lstm": (nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True), SEQUENCE),
         "gru": (nn.GRU(8, 6, batch_first=True), SEQUENCE),
-        "parameter": (Holding(lambda x, table: torch.cat([table.expand(x.shape[0], -1, -1), x], 1), 1, 2, 8), SEQUENCE),
+        "parameter": (
+            Holding(lambda x, table: torch.cat([table.expand(x.shape[0], -1, -1), x], 1), 1, 2, 8),
+            SEQUENCE,
+        ),
         "computed matrix": (Holding(lambda x, table: F.linear(x, table.exp()), 3, 8), SEQUENCE),
-        "matrix the other way round": (Holding(lambda x, table: torch.addmm(table[0], x, table[1:]), 9, 8), ROWS),
-        "picked from a table": (Holding(lambda x, table: x + table[torch.tensor([4, 0, 4, 1, 2])], 5, 8), SEQUENCE),
+        "matrix the other way round": (
+            Holding(lambda x, table: torch.addmm(table[0], x, table[1:]), 9, 8),
+            ROWS,
+        ),
+        "picked from a table": (
+            Holding(lambda x, table: x + table[torch.tensor([4, 0, 4, 1, 2])], 5, 8),
+            SEQUENCE,
+        ),
         "buffer": (Buffered(lambda x, table: x * table, torch.linspace(0, 1, 8)), ROWS),
         "large buffer": (Buffered(lambda x, table: x @ table, torch.randn(8, 1000)), ROWS),
     }

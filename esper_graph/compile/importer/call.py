@@ -37,8 +37,6 @@ class Call:
     Attributes:
         arguments: Raised arguments by their names in the op's schema, with defaults.
         place: Where in the module tree it was made.
-        types: Types of its results, as torch's export found them; None where a result is no tensor.
-        variant: Name of the op with its overload, such as `aten.add.Tensor`.
     """
 
     walk: "Walk"
@@ -46,7 +44,6 @@ class Call:
     node: torch.fx.Node
     arguments: Mapping[str, Any]
     place: Place
-    variant: str
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]

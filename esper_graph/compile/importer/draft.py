@@ -115,6 +115,11 @@ class Draft:
             self._same[key] = len(self.nodes) - 1
         return Wire(len(self.nodes) - 1)
 
+    def unknown(self, outputs: Sequence[TensorType], place: Place) -> list[Wire]:
+        """Add a node that stands for what was refused, so that what depends on it can be looked at too."""
+        self.nodes.append(DraftNode("unknown", (), {}, place, tuple(outputs)))
+        return [Wire(len(self.nodes) - 1, port) for port in range(len(outputs))]
+
     def alive(self) -> list[int]:
         """List the positions of nodes that inputs and outputs need, in order."""
         waiting = [at for at, node in enumerate(self.nodes) if node.op_type in ("input", "output")]

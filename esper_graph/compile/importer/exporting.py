@@ -48,6 +48,12 @@ def export(module: nn.Module, example_inputs: Any, *, dynamic_batch: bool) -> Ex
             f"an object of type `{type(module).__name__}` is not a module",
             hint="give an instance of torch.nn.Module; a class is called first",
         )
+    for name, parameter in module.named_parameters():
+        if parameter.dtype != torch.float32:
+            raise ImporterError(
+                f"`{name}` is of type {str(parameter.dtype).removeprefix('torch.')}, and kernels compute in float32",
+                hint="convert the module with `.float()` first",
+            )
     arguments, named = _arguments(module, example_inputs)
     _run(module, arguments, named)
     notes: list[str] = []

@@ -166,18 +166,16 @@ class Walk:
         if name.startswith(_ABOUT_SIZES):
             return None
         place = _place(node)
+        call = Call(self, self.draft, node, self._arguments(node), place)
+        if any(leaf is MISSING for leaf in leaves_of(call.arguments.values())):
+            return MISSING
         try:
-            if is_region(target):
-                return self._inlined(node, name)
-            call = Call(self, self.draft, node, self._arguments(node), place, str(target))
-            if any(leaf is MISSING for leaf in leaves_of(call.arguments.values())):
-                return MISSING
-            return self._raised(call, name)
+            return self._inlined(node, name) if is_region(target) else self._raised(call, name)
         except CannotRaiseError as error:
             self.refused.append((str(target), place.path, str(error)))
         except InexpressibleSizeError as error:
             self.refused.append((str(target), place.path, f"the size {error} has no place in a blueprint"))
-        return MISSING
+        return _stand_in(call)
 
     def _size(self, node: fx.Node) -> Size:
         """Return a size; one that cannot be said is refused only where it is used."""
@@ -245,10 +243,19 @@ class Walk:
 
 
 class _Missing:
-    """Stands for the result of a call that was refused."""
+    """Stands for the result of a refused call whose type cannot be said."""
 
 
 MISSING = _Missing()
+
+
+def _stand_in(call: Call) -> Raised:
+    """Return values of the types that a refused call gives, or MISSING where they cannot be said."""
+    try:
+        wires = call.draft.unknown(call.results, call.place)
+    except CannotRaiseError:
+        return MISSING
+    return wires if isinstance(call.node.meta.get("val"), list | tuple) else wires[0] if wires else MISSING
 
 
 def _check(call: Call, result: Raised) -> None:
