@@ -178,11 +178,11 @@ def _cut(blueprint: "BlueprintIR", name: str, places: frozenset[int]) -> _Part:
         nodes=nodes,
         edges=edges,
         blocks={one: block for one, block in blueprint.blocks.items() if one in used},
-        limits=blueprint.limits,
         created_at=blueprint.created_at,
         author=blueprint.author,
     )
-    definition.validate()
+    if any(problem.kind != "limit_exceeded" for problem in definition.problems):  # limits hold for the whole
+        raise _UnfitError
     around = {inner: str(size) for size, inner in names.items()}
     bindings = tuple(around[name] for name in symbols_of(definition))
     return _Part(name, tuple(order), definition, arguments, results, bindings)
