@@ -95,7 +95,8 @@ def _label(settled: Settled, precision: str, known: tuple[str, ...]) -> str:
         (value,) = inferred(settled, ())[0]
         assert isinstance(value, TensorType)
         sizes = ",".join(str(substitute(size, names)) for size in value.shape)
-        return f"input {values.index} {value.dtype} {sizes}"
+        asked = "" if precision == "fp32" else f" {precision}"
+        return f"input {values.index} {value.dtype} {sizes}{asked}"
     text = settled.text
     if op.expressions and names:
         renamed = {name: _renamed(getattr(values, name), names) for name in op.expressions}

@@ -1,6 +1,6 @@
 """Infer the type of every value in a blueprint, exactly, with sizes as expressions over its symbols."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from esper_graph.errors import Problem
@@ -46,6 +46,7 @@ def infer(graph: Graph) -> Inference:
         if assumed:
             assumptions += [(place, assumption) for assumption in assumed]
     if graph.order is not None:
+        problems += _entangled_symbols(graph, outputs)
         problems += _undefined_symbols(graph, outputs)
         problems += _declarations(graph, outputs)
     return Inference(tuple(inputs), tuple(outputs), tuple(assumptions), tuple(problems))
@@ -147,15 +148,58 @@ def _matches(declared: int | str, actual: Dim) -> bool:
 
 
 def symbol_names(graph: Graph, inference: Inference) -> tuple[str, ...]:
-    """List the symbols in the order in which the inputs define them."""
+    """List the symbols in the order in which the inputs define them, whatever their names are."""
+    return _defined_symbols(graph, inference.outputs)[0]
+
+
+def _defined_symbols(
+    graph: Graph, outputs: Sequence[tuple[ValueType, ...] | None]
+) -> tuple[tuple[str, ...], list[tuple[int, int, set[str]]]]:
+    """Collect the symbols, and the axes (input, axis, symbols) that define several at once.
+
+    An axis defines a symbol where it is the only new one: of `[a*b, b]` the second axis defines `b`, then the
+    first one `a`.
+    """
+    waiting = [
+        (place, axis, symbols(size))
+        for place in graph.of_type("input")
+        for value in outputs[place] or ()
+        if isinstance(value, TensorType)
+        for axis, size in enumerate(value.shape)
+        if isinstance(size, Expression)
+    ]
     names: dict[str, None] = {}
-    for place in graph.of_type("input"):
-        for value in inference.outputs[place] or ():
-            if isinstance(value, TensorType):
-                for size in value.shape:
-                    if isinstance(size, Expression):
-                        names.update(dict.fromkeys(sorted(symbols(size))))
-    return tuple(names)
+    while waiting:
+        later: list[tuple[int, int, frozenset[str]]] = []
+        for place, axis, used in waiting:
+            new = used - names.keys()
+            if len(new) > 1:
+                later.append((place, axis, used))
+            else:
+                names.update(dict.fromkeys(new))
+        if len(later) == len(waiting):
+            break
+        waiting = later
+    else:
+        return tuple(names), []
+    entangled = [(place, axis, set(used - names.keys())) for place, axis, used in waiting]
+    for _, _, new in entangled:
+        names.update(dict.fromkeys(sorted(new)))
+    return tuple(names), entangled
+
+
+def _entangled_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> Iterator[Problem]:
+    """Sizes that no axis tells apart have no order, and no values that follow from a call."""
+    for place, axis, names in _defined_symbols(graph, outputs)[1]:
+        node = graph.nodes[place]
+        shown = " and ".join(f"`{name}`" for name in sorted(names))
+        yield Problem(
+            "bad_attribute",
+            f"axis {axis} of `{node.id}` is the first to use the sizes {shown}, so none of them is known",
+            f"node `{node.id}`",
+            "give the product one name, or each of them an axis of its own",
+            {"node": node.id, "axis": axis, "symbols": tuple(sorted(names))},
+        )
 
 
 def reference_values(

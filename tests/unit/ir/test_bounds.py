@@ -151,3 +151,18 @@ def test_candidates_are_in_their_ranges_and_each_once(within: Ranges) -> None:
     for one in found:
         assert all(within[name][0] <= value for name, value in one)
         assert all(high is None or value <= high for name, value in one for high in [within[name][1]])
+
+
+def test_a_product_of_sizes_that_may_be_negative_is_not_judged_by_its_corner() -> None:
+    size = parse("((n - 5)//2)*((m - 5)//2)")  # 4 where both are lowest, 0 where one of them is 5
+    verdict = at_least_one(size, POSITIVE)
+    assert verdict is None or verdict.witness
+    check_verdict(verdict, size, POSITIVE)
+
+
+def test_quotients_inside_of_quotients_have_longer_periods() -> None:
+    size = parse("(n + (n + 1)//3)//2")
+    verdict = multiple_of(size, 2, POSITIVE)
+    assert verdict is not None
+    assert verdict.rule == "residues"
+    check_verdict(verdict, size, POSITIVE, divisor=2)

@@ -6,6 +6,7 @@ import pytest
 
 from esper_graph.errors import BlueprintError, LimitExceededError
 from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.build import Builder
 from esper_graph.ir.fingerprint import PREFIX
 from esper_graph.ir.specs import EdgeSpec, NodeSpec
 from tests import graph_families
@@ -177,3 +178,15 @@ GOLDEN = "f1:47db3ee42558e2f2"
 
 def test_fingerprints_never_move() -> None:
     assert mlp().fingerprint[:19] == GOLDEN
+
+
+def test_sizes_that_an_axis_defines_together_with_others_are_told_apart_by_the_other_axes() -> None:
+    def of(*shape: str) -> BlueprintIR:
+        b = Builder(name="sizes")
+        b.output(b.input(list(shape)))
+        return b.finish()
+
+    assert of("a*b", "a").fingerprint == of("a*b", "b").fingerprint == of("n*m", "n").fingerprint
+    assert of("a*b*b", "a").fingerprint != of("a*b*b", "b").fingerprint
+    (problem,) = of("a*b", "4").problems
+    assert problem.message.startswith("axis 0 of `input` is the first to use the sizes `a` and `b`")

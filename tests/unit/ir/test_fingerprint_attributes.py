@@ -335,3 +335,11 @@ def test_the_text_of_a_document_does_not_count() -> None:
     shuffled = {key: document[key] for key in reversed(document)}
     shuffled["nodes"] = [{key: node[key] for key in reversed(node)} for node in document["nodes"]]
     assert BlueprintIR.from_json(json.dumps(shuffled, indent=7)).fingerprint == blueprint.fingerprint
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_precision_of_every_node_counts_inputs_and_outputs_too(place: int) -> None:
+    blueprint = single("sin", {}, [-1, 4])
+    nodes = list(blueprint.nodes)
+    nodes[place] = nodes[place].replace(precision="bf16")
+    assert blueprint.replace(nodes=nodes).fingerprint != blueprint.fingerprint

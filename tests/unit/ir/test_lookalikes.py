@@ -190,23 +190,24 @@ def test_whatever_the_limit_the_answer_is_the_exact_one_or_none(
     try:
         found = canonical_form(*families.renumbered(graph, random), visit_limit=limit).encoding
     except SearchLimitExceeded as error:
-        assert error.visit_limit == limit
-        assert error.vertices
+        found = error.vertices
+        limits = {error.visit_limit}
     else:
+        limits = {limit}
         assert found == canonical_form(*graph).encoding
+    assert found
+    assert limits == {limit}
 
 
 def test_a_network_beyond_the_limit_has_no_fingerprint_and_the_symmetric_part_is_named() -> None:
-    count, pairs = pairs_of(families.rook(16))
+    count, pairs = pairs_of(families.rook(12))
     blueprint = network(count, pairs)
-    named: list[set[object]] = []
-    for _ in range(2):  # nothing weaker is kept for the second time
-        with pytest.raises(LimitExceededError, match="too much alike") as caught:
-            blueprint.fingerprint  # noqa: B018
-        named.append(set(caught.value.facts["nodes"]))  # pyright: ignore[reportArgumentType]
-    assert named[0] == named[1]
-    assert {f"v{vertex}" for vertex in range(count)} <= named[0]
-    assert not named[0] & {"input", "all", "output"}
+    with pytest.raises(LimitExceededError, match="too much alike") as caught:
+        blueprint.fingerprint  # noqa: B018
+    assert "fingerprint" not in vars(blueprint)  # nothing weaker is kept
+    named = set(caught.value.facts["nodes"])  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
+    assert {f"v{vertex}" for vertex in range(count)} <= named
+    assert not named & {"input", "all", "output"}
 
 
 # ---------------------------------------------------------------- another implementation
@@ -218,32 +219,37 @@ def test_encodings_are_equal_exactly_when_nauty_finds_equal_certificates() -> No
     pynauty = pytest.importorskip("pynauty")
 
     def certificate(graph: Labelled) -> tuple[object, ...]:
-        """Arcs become vertices, coloured by their labels, in the middle of two plain arcs."""
+        """Arcs become vertices, coloured by their labels, in the middle of two plain arcs.
+
+        Graphs without directions and labels stay as they are: nauty is slow on directed ones.
+        """
         labels, arcs = graph
+        plain = all(label == "" for _, _, label in arcs)
         count = len(labels)
         adjacent: dict[int, list[int]] = {}
         for number, (source, target, _) in enumerate(arcs, start=count):
-            adjacent.setdefault(source, []).append(number)
-            adjacent.setdefault(number, []).append(target)
-        names = sorted({*(("v", label) for label in labels), *(("a", label) for _, _, label in arcs)})
-        colours: dict[tuple[str, str], set[int]] = {name: set() for name in names}
-        for vertex, label in enumerate(labels):
-            colours["v", label].add(vertex)
-        for number, (_, _, label) in enumerate(arcs, start=count):
-            colours["a", label].add(number)
+            adjacent.setdefault(source, []).append(target if plain else number)
+            if not plain:
+                adjacent.setdefault(number, []).append(target)
+        middle = [] if plain else [("a", label) for _, _, label in arcs]
+        colours: dict[tuple[str, str], set[int]] = {}
+        for number, name in enumerate([*(("v", label) for label in labels), *middle]):
+            colours.setdefault(name, set()).add(number)
+        names = sorted(colours)
         made = pynauty.Graph(
-            count + len(arcs),
-            directed=True,
+            count + len(middle),
+            directed=not plain,
             adjacency_dict=adjacent,
             vertex_coloring=[colours[name] for name in names],
         )
-        sizes = tuple((name, len(colours[name])) for name in names)
-        return sizes, pynauty.certificate(made)
+        return plain, tuple((name, len(colours[name])) for name in names), pynauty.certificate(made)
 
+    undirected = [*GRAPHS[:3], families.undirected(*TRIANGULAR), families.undirected(*chang())]
+    undirected += [families.undirected(*chang(8)), families.undirected(*chang(3, 5)), families.complete(9)]
     random = Random(3)
     seen: dict[bytes, tuple[object, ...]] = {}
     known: dict[tuple[object, ...], bytes] = {}
-    for turn in range(20_000):
+    for turn in range(10_000):
         count = random.randint(1, 7)
         labels = [random.choice("ab" if turn % 2 else "a") for _ in range(count)]
         arcs = [
@@ -252,9 +258,9 @@ def test_encodings_are_equal_exactly_when_nauty_finds_equal_certificates() -> No
         ]
         graphs: list[Labelled] = [(labels, arcs)]
         if turn % 100 == 0:
-            graphs += [families.renumbered(graph, random) for graph in GRAPHS]
+            graphs += [families.renumbered(graph, random) for graph in undirected]
         for graph in graphs:
             encoding, other = canonical_form(*graph).encoding, certificate(graph)
             assert seen.setdefault(encoding, other) == other
             assert known.setdefault(other, encoding) == encoding
-    assert len(seen) > 2000
+    assert len(seen) > 1000

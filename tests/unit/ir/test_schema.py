@@ -115,12 +115,14 @@ def test_every_example_is_valid(path: Path) -> None:
 
 
 def test_every_op_at_many_settings_is_valid() -> None:
+    definitions = blueprint_schema()["$defs"]
     for op_type, cases in SINGLE.items():
-        for attributes, *inputs in cases:
-            assert errors(single(op_type, attributes, *inputs).to_dict()) == [], (op_type, attributes)
+        own = Draft202012Validator({"$defs": definitions, "$ref": f"#/$defs/op.{op_type}"})
+        for attributes, *_ in cases:
+            assert [error.message for error in own.iter_errors(attributes)] == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(blueprints())
 def test_whatever_is_written_is_valid(blueprint: BlueprintIR) -> None:
     assert errors(json.loads(blueprint.to_json())) == []
@@ -267,17 +269,17 @@ def documents() -> list[Any]:
 def test_a_mutated_document_is_refused_by_both_or_by_none(seed: int) -> None:
     random = Random(seed)
     originals = documents()
-    for _ in range(100):
+    for _ in range(60):
         document = mutated(random.choice(originals), random)
         assert disagreement(document) is None, document
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", range(100, 110))
 def test_many_mutated_documents_are_refused_by_both_or_by_none(seed: int) -> None:
     random = Random(seed)
     originals = documents()
-    for _ in range(2000):
+    for _ in range(1500):
         document = mutated(random.choice(originals), random)
         if random.random() < 0.3:
             document = mutated(document, random) if isinstance(document, dict) else document

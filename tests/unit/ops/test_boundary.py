@@ -1,5 +1,7 @@
 import pytest
 
+from esper_graph.ops import OPS
+from esper_graph.ops.opdef import Fill, Normal, Parameter, settle
 from esper_graph.ops.values import TupleType
 from tests.unit.ops.nn_oracle import complaint, infer, refusal, tensor, text_of
 
@@ -90,3 +92,26 @@ def test_other_constants_are_refused(attributes: dict[str, object], said: str) -
 def test_the_smallest_whole_number_of_a_dtype_is_accepted() -> None:
     assert text_of("constant", value=-128, dtype="int8")
     assert complaint("constant", value=-129, dtype="int8")
+
+
+def test_a_parameter_has_its_shape_and_is_owned() -> None:
+    assert infer("parameter", {"shape": [1, 197, 8]})[0] == (tensor(1, 197, 8),)
+    assert infer("parameter", {})[0] == (tensor(),)
+
+
+def test_a_parameter_is_filled_or_drawn_and_may_be_kept_as_it_is() -> None:
+    for given, init, trainable in (
+        ({"shape": (3,), "value": 0.5}, Fill(0.5), True),
+        ({"shape": (3,), "std": 0.02}, Normal(0.02), True),
+        ({"shape": (3,), "trainable": False}, Fill(0.0), False),
+    ):
+        settled = settle(OPS["parameter"], given)
+        assert settled.parameters == (Parameter("value", (3,), init, trainable),)
+        assert (settled.trainable, settled.buffers) == ((3, 0) if trainable else (0, 3))
+
+
+@pytest.mark.parametrize(
+    "given", [{"shape": [-1]}, {"shape": ["batch"]}, {"std": -1.0}, {"std": 1, "value": 1}]
+)
+def test_other_parameters_are_refused(given: dict[str, object]) -> None:
+    assert complaint("parameter", **given)

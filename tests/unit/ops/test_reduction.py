@@ -152,3 +152,9 @@ def test_entropy_is_of_probabilities_along_the_last_axis() -> None:
 def test_one_operation_is_counted_for_each_element_read(op_type: str, attributes: dict[str, Any]) -> None:
     cost = OPS[op_type].cost(values_of(op_type, attributes), [X], infer(op_type, attributes, X)[0])
     assert (cost.macs, str(cost.elementwise)) == (0, "4*batch*length")
+
+
+def test_cumsum_keeps_the_shape_and_counts_whole_numbers_in_the_widest() -> None:
+    assert infer("cumsum", {}, tensor("batch", 3))[0] == (tensor("batch", 3),)
+    assert infer("cumsum", {"dim": 0}, tensor(4, dtype="bool"))[0] == (tensor(4, dtype="int64"),)
+    assert "axis 2 does not exist" in refusal("cumsum", {"dim": 2}, tensor("batch", 3))
