@@ -1,7 +1,7 @@
-// Give a blueprint a further id; `names` says which blueprint has it then.
+// Give a blueprint a further id; `names` says which blueprint has it then, `awaited` whether children wait for it.
 // param id STRING the blueprint
 // param alias STRING the further id
-// returns id, names
+// returns id, names, awaited
 // access write
 // try :param id => 'simple_mlp'
 // try :param alias => 'mlp'
@@ -11,4 +11,4 @@ FOREACH (_ IN CASE WHEN a IS NULL THEN [1] ELSE [] END | CREATE (:Alias:Named {i
 WITH b
 MATCH (a:Named {handle: $alias})
 OPTIONAL MATCH (a)-[:NAMES]->(t:Blueprint)
-RETURN b.id AS id, coalesce(t.id, a.id) AS names;
+RETURN b.id AS id, coalesce(t.id, a.id) AS names, EXISTS { MATCH (:ExternalParent {id: $alias}) } AS awaited;

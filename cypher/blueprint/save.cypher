@@ -6,7 +6,7 @@
 // param operation_id STRING the operation
 // param at STRING when, as ISO 8601
 // param event MAP further properties of the event, should it be new
-// returns number, id, own, fresh, feeds, awaited
+// returns number, id, name, own, fresh, feeds, awaited
 // access write
 // try :param rows => []
 // try :param operation_id => 'operation-1'
@@ -60,10 +60,12 @@ FOREACH (p IN CASE WHEN fresh THEN row.nodes.Shape ELSE [] END |
 FOREACH (p IN CASE WHEN fresh THEN row.nodes.Spectral ELSE [] END |
   CREATE (b)-[:CONTAINS]->(n:OpNode:Spectral) SET n = p)
 WITH row, b, own, fresh
-CALL (row, b, fresh) {
+CALL (b, fresh) {
   MATCH (b)-[:CONTAINS]->(n:OpNode) WHERE fresh
-  WITH row, n ORDER BY n.position
-  WITH row, collect(n) AS nodes
+  WITH n ORDER BY n.position
+  RETURN collect(n) AS nodes
+}
+CALL (row, nodes) {
   UNWIND row.feeds AS feed
   WITH feed, nodes[feed.source] AS s, nodes[feed.target] AS t
   WHERE s.position < t.position
@@ -75,5 +77,5 @@ FOREACH (name IN row.categories | MERGE (c:Category {name: name}) MERGE (b)-[:IN
 MERGE (e:Event {operation_id: $operation_id})
 ON CREATE SET e += $event, e.at = datetime($at)
 MERGE (e)-[:CONCERNS]->(b)
-RETURN row.number AS number, b.id AS id, own, fresh, feeds,
+RETURN row.number AS number, b.id AS id, b.name AS name, own, fresh, feeds,
        [name IN row.names WHERE EXISTS { MATCH (:ExternalParent {id: name}) }] AS awaited;

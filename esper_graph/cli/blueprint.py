@@ -8,6 +8,7 @@ import click
 
 from esper_graph.cli.context import limit_options, output_options, reason_option, registry
 from esper_graph.cli.cost import cost
+from esper_graph.cli.diff import diff
 from esper_graph.cli.files import read_blueprint, read_blueprints, refuse_invalid
 from esper_graph.cli.importing import import_
 from esper_graph.cli.output import Columns, answer_table, cell, document, emit, note, table
@@ -270,7 +271,7 @@ def search(
         return
     found = registry().search_by_tags(tags, match_all)
     emit(
-        [one.to_dict() for one in found] if as_json else found,
+        found,
         as_json=as_json,
         quiet=quiet,
         ids=lambda: [one.id for one in found],
@@ -519,3 +520,4 @@ def schema() -> None:
 
 
 blueprint.add_command(cost)
+blueprint.add_command(diff)

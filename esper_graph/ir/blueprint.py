@@ -294,11 +294,13 @@ class BlueprintIR(Value):
         }
 
     def changed(self, **changes: Any) -> Self:
-        """Return a copy with other metadata; what follows from nodes and edges is kept, not computed again.
+        """Return a copy with other fields, checked like those of a new value.
 
-        For fields other than `nodes`, `edges` and `blocks`; they are checked like those of a new value.
+        What follows from nodes and edges is kept, not computed again, where these are not among the changes.
         """
         copy = self.replace(**changes)
+        if not changes.keys().isdisjoint(("nodes", "edges", "blocks")):
+            return copy
         known, kept = vars(self), ("graph", "inference", "expansion", "problems", "fingerprint")
         vars(copy).update({name: known[name] for name in kept if name in known})
         if "limits" in changes:

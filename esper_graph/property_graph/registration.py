@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from esper_graph.config import Validation
 from esper_graph.errors import BlueprintError
-from esper_graph.ir.blocks import size_of
 from esper_graph.ir.blueprint import LIMITS, BlueprintIR
 from esper_graph.ir.check import check
 from esper_graph.ir.cost import Costs, costs, reference_binding
@@ -25,7 +24,7 @@ class Prepared:
     """A blueprint that can be written.
 
     Attributes:
-        blueprint: With its id and the limits that it needed.
+        blueprint: With its id and the limits that were raised for it.
         costs: At the registry's reference sizes.
         warnings: Supplied estimates that differ from the computed ones.
     """
@@ -70,9 +69,11 @@ def prepare(
         changes["derivations"] = tuple(derivations)
     if version is not None and version != blueprint.version:
         changes["version"] = version
-    needed = _raised(blueprint, rules)
-    if needed != dict(blueprint.limits):
-        changes["limits"] = needed
+    raised = {
+        name: getattr(allowed, name) for name in LIMITS if getattr(allowed, name) > getattr(rules, name)
+    }
+    if raised != dict(blueprint.limits):
+        changes["limits"] = raised
     return Prepared(blueprint.changed(**changes) if changes else blueprint, total, warnings)
 
 
@@ -100,13 +101,6 @@ def id_of_child(parent_id: str, fingerprint: str) -> str:
 def _with_digits(stem: str, fingerprint: str) -> str:
     digits = fingerprint.partition(":")[2][:12]
     return f"{stem[: MAX_ID - len(digits) - 1]}_{digits}"
-
-
-def _raised(blueprint: BlueprintIR, rules: Validation) -> dict[str, int]:
-    """The limits that it only keeps because they were raised."""
-    nodes, edges = size_of(blueprint)
-    found = {"max_nodes": nodes, "max_edges": edges, "max_depth": blueprint.expanded.graph.depth}
-    return {name: found[name] for name in LIMITS if found[name] > getattr(rules, name)}
 
 
 def _differences(blueprint: BlueprintIR, total: Costs) -> list[str]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from esper_graph.store.engines import Engine
 
 
+_LONGEST_NAME = 128
+_LONGEST_TEXT = 10_000
+
+
 class OpenStore:
     """Settings, manifest and engine of one store, and how a name in it is resolved."""
 
@@ -133,9 +137,14 @@ class OpenStore:
     def _operation(
         self, action: str, actor: str | None, reason: str | None, operation_id: str | None = None
     ) -> Operation:
-        return Operation(
-            operation_id or new_id(), actor or self.settings.actor, datetime.now(UTC), action, reason
-        )
+        who = actor or self.settings.actor
+        for what, text, most in (("actor", who, _LONGEST_NAME), ("reason", reason, _LONGEST_TEXT)):
+            if text is not None and (len(text) > most or not text.replace("\n", " ").isprintable()):
+                raise ConfigError(
+                    f"the {what} has {len(text):,} characters, or holds some that cannot be printed",
+                    hint=f"write up to {most:,} printable characters",
+                )
+        return Operation(operation_id or new_id(), who, datetime.now(UTC), action, reason)
 
     def _id(self, blueprint_id: str) -> str:
         """The id behind an id or alias."""

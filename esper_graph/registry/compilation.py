@@ -56,7 +56,10 @@ def compile_registered(
         )
     known = _known(engine, blueprint, files, mode, seed)
     if known is not None:
-        return Kernel(known.digest, files)
+        kernel = Kernel(known.digest, files)
+        if validate and not known.validation:
+            verify(engine, blueprint, kernel, known, operation)
+        return kernel
     attempt = kernels.begin_attempt(
         engine,
         blueprint.id,

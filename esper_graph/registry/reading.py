@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from esper_graph.errors import ConfigError
+from esper_graph.errors import ConfigError, UntrustedKernelError
 from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import Damage, EventRecord, MetricRecord, Summary
@@ -136,11 +136,18 @@ class Reading(OpenStore):
         return Answer(self.engine.read(catalogue.get(name), parameters))
 
     def doctor(self) -> Answer[Damage]:
-        """Look for anything in the store that is not as it was written."""
+        """Look for anything in the store that is not as it was written, the bytes of kernels included."""
         from esper_graph.compile import KernelFiles
         from esper_graph.store import doctor
 
-        here = None  # kernels at a URL cannot be listed
-        if "://" not in self.settings.kernels:
-            here = set(KernelFiles(self.settings.kernels).digests())
-        return Answer(doctor.examine(self.engine, kernel_digests=here))
+        if "://" in self.settings.kernels:  # kernels at a URL cannot be listed
+            return Answer(doctor.examine(self.engine))
+        files = KernelFiles(self.settings.kernels)
+        here = set(files.digests())
+        found = doctor.examine(self.engine, kernel_digests=here)
+        for digest in sorted(here):
+            try:
+                files.read(digest)
+            except UntrustedKernelError:
+                found.append(Damage("kernel_bytes", digest, "its bytes are not the recorded ones"))
+        return Answer(found)

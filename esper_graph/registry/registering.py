@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from esper_graph.config import Validation
-from esper_graph.errors import EvolutionError, UnknownParentError
+from esper_graph.errors import EvolutionError, LimitExceededError, UnknownParentError
 from esper_graph.ir.blocks import definitions
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.check import raise_limits
@@ -138,7 +138,7 @@ class Registering(OpenStore):
         def prepared() -> Iterator[Prepared]:
             place, defined = 0, set[str]()
             for blueprint in blueprints:
-                *inner, own = self._with_definitions(blueprint, self.manifest.validation)
+                *inner, own = self._inheriting(blueprint)
                 new = [one for one in inner if one.blueprint.fingerprint not in defined]
                 defined.update(one.blueprint.fingerprint for one in new)
                 asked.append(place + len(new))
@@ -241,6 +241,15 @@ class Registering(OpenStore):
             reason=reason,
             operation=self._operation("lineage.link", actor, reason),
         )
+
+    def _inheriting(self, blueprint: BlueprintIR) -> list[Prepared]:
+        """Prepare a blueprint under the manifest's rules, or those of its parents where it needs them."""
+        try:
+            return self._with_definitions(blueprint, self.manifest.validation)
+        except LimitExceededError:
+            if not blueprint.parents:
+                raise
+            return self._with_definitions(blueprint, self.rules(blueprint.parents))
 
     def _with_definitions(
         self, blueprint: BlueprintIR, limits: Validation, version: int | None = None

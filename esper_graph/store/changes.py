@@ -13,6 +13,7 @@ from esper_graph.errors import BlueprintNotFoundError, ConfigError, IdTakenError
 from esper_graph.ir.specs import Id, Tag
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
+from esper_graph.store.awaited import fill_external_parents
 from esper_graph.store.engines import ConflictError, Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
@@ -79,6 +80,7 @@ def add_alias(engine: Engine, blueprint_id: str, operation: Operation, *, alias:
     Raises:
         ConfigError: It is no id.
         IdTakenError: It names another blueprint.
+        LineageCycleError: Blueprints that it descends from wait for a parent of this name.
         BlueprintNotFoundError: There is no such blueprint.
     """
     asked = {"id": blueprint_id, "alias": _checked(_ID, alias, "alias")}
@@ -87,6 +89,8 @@ def add_alias(engine: Engine, blueprint_id: str, operation: Operation, *, alias:
         row = _changed(transaction.run(get("blueprint/add_alias"), asked), blueprint_id)
         if row["names"] != blueprint_id:
             raise _taken(transaction.run, alias, blueprint_id)
+        if row["awaited"]:
+            fill_external_parents(transaction, {alias: blueprint_id})
 
     try:
         _write(engine, blueprint_id, operation, work)
@@ -163,6 +167,7 @@ def purge(engine: Engine, blueprint_id: str, operation: Operation) -> None:
             "registered_at": state["registered_at"].isoformat(),
             "kernels": sorted(state["kernels"]),
             "aliases": sorted(state["aliases"]),
+            "rediscovered_by": sorted(set(state["rediscovered_by"])),
             "nodes": removed,
         }
         note_event(transaction, replace(operation, detail=tombstone), [])

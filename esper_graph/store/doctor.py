@@ -11,6 +11,7 @@ from esper_graph.errors import BlueprintError, BlueprintNotFoundError, Integrity
 from esper_graph.property_graph.catalogue import get, names
 from esper_graph.property_graph.records import Damage
 from esper_graph.store.engines import Engine
+from esper_graph.store.materialise import Recorded, recorded
 
 _BATCH = 50
 _COLUMNS = ("subject", "message")
@@ -71,10 +72,9 @@ def _changed(engine: Engine) -> Iterator[Damage]:
 
 def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
     """Read many at once, and one at a time only where something is wrong with some of them."""
-    from esper_graph.store import blueprints
-
     try:
-        blueprints.get_many(engine, ids)
+        for name, one in recorded(engine, ids).items():
+            yield from _differences(name, one)
     except (IntegrityError, BlueprintError, BlueprintNotFoundError) as error:
         if len(ids) == 1:
             yield Damage("content", ids[0], error.message)
@@ -82,6 +82,17 @@ def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
         middle = len(ids) // 2
         yield from _changed_among(engine, ids[:middle])
         yield from _changed_among(engine, ids[middle:])
+
+
+def _differences(blueprint_id: str, one: Recorded) -> Iterator[Damage]:
+    """Compare what follows from the content with what was recorded beside it."""
+    found = {"fingerprint": one.blueprint.fingerprint}
+    total = one.blueprint.cost(one.reference_binding)
+    found |= {name: getattr(total, name) for name in ("parameters", "flops", "macs", "memory_mb")}
+    for name, value in found.items():
+        if one.properties.get(name) != value:
+            message = f"its {name} is recorded as {one.properties.get(name)}, but is {value}"
+            yield Damage("content", blueprint_id, message)
 
 
 def _ignore(check: str) -> None:

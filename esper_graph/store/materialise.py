@@ -1,6 +1,8 @@
 """Read blueprints back, with the definitions of their blocks."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from esper_graph.errors import IntegrityError
 from esper_graph.ir.blueprint import BlueprintIR
@@ -17,10 +19,27 @@ def read(engine: Engine, names: Sequence[str]) -> dict[str, BlueprintIR]:
     Raises:
         IntegrityError: What is stored is no longer what was registered.
     """
+    return {name: one.blueprint for name, one in recorded(engine, names).items()}
+
+
+class Recorded(NamedTuple):
+    """A blueprint, and what was recorded beside its content."""
+
+    blueprint: BlueprintIR
+    properties: Mapping[str, Any]
+
+    @property
+    def reference_binding(self) -> dict[str, int]:
+        """The sizes at which its recorded costs were computed."""
+        return json.loads(self.properties["reference_binding"])
+
+
+def recorded(engine: Engine, names: Sequence[str]) -> dict[str, Recorded]:
+    """Return the blueprints of ids or aliases with their recorded properties, as `read` does."""
     rows = engine.read(get("blueprint/read"), {"names": list(names)})
     users = [row["properties"]["id"] for row in rows if blocks_in(row)]
     blocks = _definitions(engine, users) if users else {}
-    return {row["name"]: blueprint_from(row, blocks) for row in rows}
+    return {row["name"]: Recorded(blueprint_from(row, blocks), row["properties"]) for row in rows}
 
 
 def _definitions(engine: Engine, users: Sequence[str]) -> dict[str, BlueprintIR]:

@@ -251,13 +251,17 @@ class Batch:
         for one in self.prepared:
             asked, fingerprint = one.blueprint.id, one.blueprint.fingerprint
             result = saved[fingerprint]
+            warnings = one.warnings
+            if result["name"] != one.blueprint.name:
+                known = f"the structure is known as `{result['id']}`, which is called {result['name']!r}"
+                warnings = (*warnings, f"{known}; the name {one.blueprint.name!r} is not kept")
             registrations.append(
                 Registration(
                     id=result["id"],
                     fingerprint=fingerprint,
                     created=result["own"] and self.items[fingerprint].prepared[0] is one,
                     alias=asked if asked != result["id"] else None,
-                    warnings=one.warnings,
+                    warnings=warnings,
                 )
             )
         return registrations

@@ -3,11 +3,15 @@
 Every rule is a file in `cypher/schema/` with the access `schema`; each runs alone.
 """
 
-from esper_graph.errors import SchemaVersionError
+import time
+
+from esper_graph.errors import QueryError, SchemaVersionError
 from esper_graph.property_graph.catalogue import get, names
 from esper_graph.store.engines import Engine
 
 VERSION = 1
+_ATTEMPTS = 6
+_PAUSE_SECONDS = 0.1
 LABELS = (
     *("Blueprint", "Named", "Alias", "OpNode", "Tag", "Category", "Event", "ExternalParent"),
     *("Metric", "Measurement", "Device", "Kernel", "Weights", "CompileAttempt", "Deployment", "FieldReport"),
@@ -36,6 +40,7 @@ def ensure(engine: Engine, *, adopt: bool = False) -> None:
         raise _newer(found)
     for name in rules():
         engine.schema(get(name))
+    _meet_labels(engine)
     (row,) = engine.write(
         lambda transaction: transaction.run(get("schema/set_version"), {"version": VERSION}),
         name="schema/set_version",
@@ -43,6 +48,23 @@ def ensure(engine: Engine, *, adopt: bool = False) -> None:
     )
     if row["version"] > VERSION:
         raise _newer(row["version"])
+
+
+def _meet_labels(engine: Engine) -> None:
+    """Make the types of all combinations of labels; processes that do it at once disturb each other."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            engine.write(
+                lambda transaction: transaction.run(get("schema/meet_labels")),
+                name="schema/meet_labels",
+                retry_conflicts=True,
+            )
+        except QueryError:
+            if attempt == _ATTEMPTS:
+                raise
+            time.sleep(attempt * _PAUSE_SECONDS)
+        else:
+            return
 
 
 def version(engine: Engine) -> int | None:
