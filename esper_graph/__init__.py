@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from esper_graph.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from esper_graph.compile import import_module, import_onnx, import_with_weights
     from esper_graph.errors import EsperGraphError
     from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
     from esper_graph.ir.build import Builder, attention, residual
@@ -30,6 +31,9 @@ __all__ = [
     "EsperGraphError",
     "NodeSpec",
     "attention",
+    "import_module",
+    "import_onnx",
+    "import_with_weights",
     "register_op",
     "residual",
 ]
@@ -37,6 +41,7 @@ __all__ = [
 _find = lazy_names(
     __name__,
     {
+        "compile": ("import_module", "import_onnx", "import_with_weights"),
         "errors": ("EsperGraphError",),
         "ir.blueprint": ("BlueprintIR", "BlueprintMetadata"),
         "ir.build": ("Builder", "attention", "residual"),

@@ -22,12 +22,13 @@
     │   └── IntegrityError                 what is stored is no longer what was registered
     ├── CompileError
     │   ├── LoweringError                  an op, attribute or precision the compiler cannot express
-    │   ├── ImporterError                  a module that cannot be read as a blueprint; `.refused` lists its ops
+    │   ├── ImporterError                  a network that cannot be imported; `.refused` lists its ops
     │   └── KernelError
     │       ├── KernelNotFoundError (LookupError)
     │       ├── KernelBytesMissingError    the record exists, its bytes are not here
     │       └── UntrustedKernelError       the bytes are not the recorded ones
     ├── EvolutionError                     an edit that cannot be applied
+    │   └── MergeConflictError             both sides of a merge changed the same; `.conflicts` lists where
     └── ConfigError                        a setting, a manifest or the installation
 
 `str(error)` is the whole message for a person: what is wrong, where, and after a blank line a hint.
@@ -398,6 +399,31 @@ class UntrustedKernelError(KernelError):
 
 class EvolutionError(EsperGraphError):
     """An edit cannot be applied to this blueprint."""
+
+
+class MergeConflictError(EvolutionError):
+    """Two blueprints contradict each other in what they changed of a common ancestor.
+
+    Attributes:
+        left: Id of the one.
+        right: Id of the other.
+        base: Id of what both were compared with.
+        conflicts: Each place where they do.
+    """
+
+    exit_code = 6
+
+    def __init__(self, left: str, right: str, base: str, conflicts: Sequence[object]) -> None:
+        self.left = left
+        self.right = right
+        self.base = base
+        self.conflicts = tuple(conflicts)
+        count = f"{len(self.conflicts)} conflict{'s' if len(self.conflicts) != 1 else ''}"
+        super().__init__(
+            f"`{left}` and `{right}` cannot be merged over `{base}`: {count}",
+            where=[str(conflict) for conflict in self.conflicts],
+            hint="bring one side's change into the other with `evolve apply`, then merge again",
+        )
 
 
 class ConfigError(EsperGraphError):

@@ -1,4 +1,4 @@
-"""`esper-graph blueprint import`: read a network written for torch."""
+"""`esper-graph blueprint import`: read a network written for torch, or an ONNX file."""
 
 from pathlib import Path
 
@@ -9,17 +9,18 @@ from esper_graph.cli.output import emit, note, table
 
 
 @click.command("import")
-@click.argument("module", metavar="MODULE:CALLABLE")
+@click.argument("module", metavar="MODULE:CALLABLE|FILE.onnx")
 @click.option(
     "--input",
     "inputs",
     multiple=True,
-    required=True,
     metavar="SHAPE",
-    help="An example input, such as 1x3x224x224 or 1x16:int64; once for each argument.",
+    help="An example input of a module, such as 1x3x224x224 or 1x16:int64; once for each argument.",
 )
 @click.option("--id", "blueprint_id", default="", metavar="ID", help="Id of the blueprint.")
-@click.option("--name", metavar="NAME", help="Name of the blueprint; by default that of the class.")
+@click.option(
+    "--name", metavar="NAME", help="Name of the blueprint; by default that of the class or the file."
+)
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag; may be repeated.")
 @click.option("--fixed-batch", is_flag=True, help="Keep the number of samples of the example.")
 @click.option("--max-nodes", type=click.IntRange(min=1), metavar="N", help="Raise the limit of nodes.")
@@ -30,6 +31,7 @@ from esper_graph.cli.output import emit, note, table
     metavar="FILE",
     help="Write the weights to this file, in the safetensors format.",
 )
+@click.option("--flat", is_flag=True, help="Write out parts that repeat, which are folded into blocks else.")
 @click.option("--print", "printed", is_flag=True, help="Print the blueprint as JSON; register nothing.")
 @reason_option
 @output_options
@@ -43,41 +45,55 @@ def import_(
     max_nodes: int | None,
     max_depth: int | None,
     weights: Path | None,
+    flat: bool,
     printed: bool,
     reason: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Import a torch network and register its blueprint.
+    """Import a torch network or an ONNX file and register its blueprint.
 
     CALLABLE makes the network and takes no arguments, such as torchvision.models:resnet18. Importing runs
-    its code: import only what you trust.
+    its code: import only what you trust. Parts that repeat, as their names tell, become blocks. Nothing of an ONNX file is run; it tells its inputs itself.
     """
-    from esper_graph.compile.importer import import_with_weights
+    from esper_graph.compile.importer import import_onnx, import_with_weights
     from esper_graph.compile.importer.examples import example_inputs, module_named
     from esper_graph.compile.importer.weights import save_weights
+    from esper_graph.ir.fold import fold
 
-    found = import_with_weights(
-        module_named(module),
-        example_inputs(inputs),
-        name=name or module.rpartition(":")[2],
-        id=blueprint_id,
-        tags=tags,
-        dynamic_batch=not fixed_batch,
-        max_nodes=max_nodes,
-        max_depth=max_depth,
-    )
+    if module.endswith(".onnx"):
+        if inputs or fixed_batch:
+            raise click.UsageError(
+                "an ONNX file tells its inputs itself: leave out --input and --fixed-batch"
+            )
+        found = import_onnx(
+            module, name=name, id=blueprint_id, tags=tags, max_nodes=max_nodes, max_depth=max_depth
+        )
+    else:
+        if not inputs:
+            raise click.UsageError("a module needs an example of each input: --input SHAPE")
+        found = import_with_weights(
+            module_named(module),
+            example_inputs(inputs),
+            name=name or module.rpartition(":")[2],
+            id=blueprint_id,
+            tags=tags,
+            dynamic_batch=not fixed_batch,
+            max_nodes=max_nodes,
+            max_depth=max_depth,
+        )
+    blueprint = found.blueprint if flat else fold(found.blueprint)
     for text in found.notes:
         note(f"note: {text}")
     if weights is not None:
         save_weights(found, weights)
     if printed:
-        click.echo(found.blueprint.to_json())
+        click.echo(blueprint.to_json())
         return
     registration = registry().register_one(
-        found.blueprint,
+        blueprint,
         max_nodes=max_nodes,
-        max_edges=found.blueprint.limits.get("max_edges"),
+        max_edges=blueprint.limits.get("max_edges"),
         max_depth=max_depth,
         reason=reason,
     )

@@ -10,7 +10,7 @@ from esper_graph.lazy import lazy_names
 if TYPE_CHECKING:
     from esper_graph.compile.archive import read_facts
     from esper_graph.compile.build import compile_blueprint
-    from esper_graph.compile.importer import Imported, import_module, import_with_weights
+    from esper_graph.compile.importer import Imported, import_module, import_onnx, import_with_weights
     from esper_graph.compile.job import CompileJob, CompileResult, Hint
     from esper_graph.compile.kernel import Kernel, load_kernel
     from esper_graph.compile.kernel_files import KernelFiles
@@ -31,6 +31,7 @@ __all__ = [
     "blueprint_to_module",
     "compile_blueprint",
     "import_module",
+    "import_onnx",
     "import_with_weights",
     "load_kernel",
     "read_facts",
@@ -43,7 +44,7 @@ __getattr__ = lazy_names(
     {
         "archive": ("read_facts",),
         "build": ("compile_blueprint",),
-        "importer": ("Imported", "import_module", "import_with_weights"),
+        "importer": ("Imported", "import_module", "import_onnx", "import_with_weights"),
         "job": ("CompileJob", "CompileResult", "Hint"),
         "kernel": ("Kernel", "load_kernel"),
         "kernel_files": ("KernelFiles",),

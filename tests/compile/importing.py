@@ -20,7 +20,6 @@ from esper_graph.compile import (
 from esper_graph.compile.importer.weights import give_weights
 
 TOLERANCE = 1e-4
-LIMITS = {"max_nodes": 6000, "max_depth": 3000}
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,15 @@ def counted_macs(module: nn.Module, inputs: Any) -> int:
     attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    module.requires_grad_(False)
     try:
         with FlopCounterMode(display=False, custom_mapping={attention: _attention_flops}) as counter:
             call(module, inputs)
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+        for parameter in trained:
+            parameter.requires_grad_(True)
     return counter.get_total_flops() // 2
 
 
@@ -121,7 +124,7 @@ def kernel_of(imported: Imported, mode: Any = "infer") -> Any:
 def compare(module: nn.Module, inputs: Any, count: int = 3, *, macs: bool = True) -> Comparison:
     """Import a module, compile it, and run both on another number of samples than that of the example."""
     module = stirred(module).eval()
-    imported = import_with_weights(module, inputs, **LIMITS)
+    imported = import_with_weights(module, inputs, max_nodes=6000, max_depth=3000)
     assert imported.open_batch, imported.notes
     cost = imported.blueprint.cost({"batch": count})
     sizes = {name: parameter.numel() for name, parameter in module.named_parameters()}

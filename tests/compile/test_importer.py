@@ -1,6 +1,7 @@
 """Importing networks: what is kept, what is refused, weights, and a slice of real networks."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from esper_graph.compile.importer.weights import (
     take_weights,
 )
 from esper_graph.errors import ImporterError, KernelError, LimitExceededError
-from tests.compile.importing import LIMITS, TOLERANCE, call, compare, kernel_of, relative
+from tests.compile.importing import TOLERANCE, call, compare, kernel_of, relative
 from tests.compile.networks import SLICE
 
 
@@ -46,6 +47,11 @@ class Tied(nn.Module):
 class Branching(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + 1 if float(x.sum()) > 0 else x - 1
+
+
+class Scaling(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * x.shape[0]
 
 
 class Counting(nn.Module):
@@ -142,16 +148,35 @@ def test_the_batch_can_be_fixed() -> None:
     assert imported.blueprint.node("input").attributes["shape"] == (1, 3, 4, 4)
 
 
-def test_a_network_that_depends_on_its_batch_keeps_the_batch_of_the_example_and_says_so() -> None:
-    class Fixed(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x.view(4, -1, 2).sum(1)
+CHOICES: dict[str, Callable[[Tensor], Tensor]] = {
+    "one number": lambda x: x.sum(1) if x.shape[0] == 4 else x.mean(1),
+    "more than three": lambda x: x.sum(1) if x.shape[0] > 3 else x.mean(1),
+    "a rounded number": lambda x: x * int(x.shape[0] * 1.3),
+    "a rounded part": lambda x: x[: int(x.shape[0] * 0.5)],
+}
 
-    imported = import_with_weights(Fixed(), torch.randn(4, 6))
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_network_that_depends_on_its_batch_keeps_that_of_the_example_and_says_so(choice: str) -> None:
+    class Choosing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return CHOICES[choice](x)
+
+    imported = import_with_weights(Choosing(), torch.randn(4, 6))
     assert not imported.open_batch
     assert "the batch is fixed" in imported.blueprint.description
     x = torch.randn(4, 6)
-    assert torch.equal(kernel_of(imported)(x), Fixed()(x))
+    assert relative(call(kernel_of(imported), (x,)), [CHOICES[choice](x)]) < TOLERANCE
+    with pytest.raises(torch.jit.Error, match="axis 0 must be 4"):
+        kernel_of(imported)(torch.randn(5, 6))
+
+
+def test_sizes_that_follow_from_the_batch_follow_it_in_the_kernel() -> None:
+    class Folding(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.view(-1, 3, 2) * torch.ones(x.shape[0] * 2, 1, 1)
+
+    assert compare(Folding(), (torch.randn(4, 6).repeat(1, 2),), count=5).error == 0
 
 
 def test_attention_layers_stay_whole() -> None:
@@ -237,10 +262,10 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
         load_weights(path)
     made = compile_blueprint(CompileJob(other.blueprint))
     kernel = load_kernel(made.data, made.digest)
-    with pytest.raises(KernelError, match="no weights for `weight`"):
+    with pytest.raises(KernelError, match="no weights for `bias`"):
         give_weights(kernel, read_facts(made.data), {})
+    wrong = {node: {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)} for node in other.weights}
     with pytest.raises(KernelError, match=r"is \[2, 3\], the weights are \[2, 2\]"):
-        wrong = {node: {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)} for node in other.weights}
         give_weights(kernel, read_facts(made.data), wrong)
 
 
@@ -262,6 +287,7 @@ def test_calls_without_an_op_are_all_named_with_their_places() -> None:
     [
         (Branching(), torch.randn(2, 3), "cannot be exported"),
         (Counting(), torch.randn(2, 3), "it changes `calls` of the module in place"),
+        (Scaling(), torch.randn(2, 3), "computes with the size batch, which is not fixed"),
         (nn.Linear(3, 2).half(), torch.randn(2, 3), "float16"),
         (nn.Linear(3, 2), None, "no example inputs"),
         (nn.Linear(3, 2), (), "hold no tensor"),
@@ -272,7 +298,7 @@ def test_calls_without_an_op_are_all_named_with_their_places() -> None:
         (nn.Linear, torch.randn(2, 3), "is not a module"),
         (torch.relu, torch.randn(2, 3), "is not a module"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_other_input_is_refused_with_the_reason(module: Any, inputs: Any, said: str) -> None:
     with pytest.raises(ImporterError, match=said.replace("(", r"\(")) as caught:
@@ -331,7 +357,9 @@ def test_published_figures_of_networks() -> None:
         ("mobilenet_v3_small", 2_542_856, 0.06),
         ("vit_b_32", 88_224_232, 4.41),
     ):
-        imported = import_module(torchvision.models.get_model(name), torch.zeros(1, 3, 224, 224), **LIMITS)
+        imported = import_module(
+            torchvision.models.get_model(name), torch.zeros(1, 3, 224, 224), max_nodes=200, max_depth=200
+        )
         cost = imported.cost({"batch": 1})
         assert cost.parameters == parameters
         assert round(cost.macs / 1e9, 2) == gigamacs

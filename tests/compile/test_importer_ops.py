@@ -78,6 +78,18 @@ def _grouped(x: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(heads, heads[:, :2], heads[:, :2], enable_gqa=True)
 
 
+def _with_token(x: Tensor, table: Tensor) -> Tensor:
+    return torch.cat([table.expand(x.shape[0], -1, -1), x], 1)
+
+
+def _affine(x: Tensor, table: Tensor) -> Tensor:
+    return torch.addmm(table[0], x, table[1:])
+
+
+def _picked(x: Tensor, table: Tensor) -> Tensor:
+    return x + table[torch.tensor([4, 0, 4, 1, 2])]
+
+
 HIDDEN = torch.zeros(5, 5).masked_fill(torch.ones(5, 5).triu(1).bool(), -math.inf)
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
@@ -95,9 +107,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "in place": (lambda x: F.relu(x + 1, inplace=True).mul_(2), ROWS),
     "a part in place": (_changed_part, SEQUENCE),
     "known parts in place": (_shifted, ROWS),
-    "numbers": (lambda x: (2 - x) * 3 / 4 + (x - 1) ** 2 - x.pow(0.5).nan_to_num(0) * 0, ROWS)
-    if False
-    else (lambda x: (2 - x) * 3 / 4 + (x - 1) ** 2, ROWS),
+    "numbers": (lambda x: (2 - x) * 3 / 4 + (x - 1) ** 2, ROWS),
     "two values": (lambda x: x * (x - x.mean()) / (x.abs() + 1) + torch.maximum(x, -x), ROWS),
     "alpha": (lambda x: torch.add(x, x.exp(), alpha=0.5), ROWS),
     "roots": (lambda x: (x * x + 1).sqrt() + (x * x + 1).rsqrt() + (x * x + 1).log(), ROWS),
@@ -136,7 +146,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "interpolate by a factor": (lambda x: F.interpolate(x, scale_factor=2, mode="nearest"), IMAGE),
     "positions": (lambda x: x + torch.arange(5, dtype=x.dtype)[None, :, None], SEQUENCE),
     "one entry a sample": (lambda x: x[torch.arange(x.shape[0]), x.sum(-1).argmax(1)], SEQUENCE),
-    "index": (lambda x: x[:, torch.tensor([3, 0, 0])] + x.index_select(1, torch.tensor([1, 2, 4])), SEQUENCE),
+    "index": (lambda x: x[:, torch.tensor([3, 0, 0])], SEQUENCE),
+    "index_select": (lambda x: x.index_select(1, torch.tensor([1, 2, 4])), SEQUENCE),
     "gather": (lambda x: x.gather(1, x.argmax(1, keepdim=True)), SEQUENCE),
     "fresh tensors": (
         lambda x: x.new_ones(x.shape) + torch.full_like(x, 2) + torch.zeros(x.shape[0], 1, 1),
@@ -154,14 +165,18 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
     "masked attention": (lambda x: _attended(x, attn_mask=HIDDEN), SEQUENCE),
     "attention of groups": (_grouped, SEQUENCE),
     "several results": (lambda x: {"a": x + 1, "b": (x * 2, x)}, ROWS),
-    "two inputs": (lambda x, y: x * y, (*ROWS, *ROWS)),
+    "two inputs": (lambda x, y: x - y, (*ROWS, *ROWS)),
+    "in place, behind a view": (lambda x: F.silu(x.permute(0, 2, 1), inplace=True) + 1, SEQUENCE),
 }
+
+UNCOUNTED = ("matmul of vectors",)
+"""torch counts no product of a matrix and a vector."""
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_keeps_its_values(name: str) -> None:
     function, inputs = FUNCTIONS[name]
-    found = compare(Function(function), inputs)
+    found = compare(Function(function), inputs, macs=name not in UNCOUNTED)
     assert found.error < 1e-5
     assert found.macs == found.expected_macs
 
@@ -181,7 +196,7 @@ def layers() -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
         "batch_norm of rows": (nn.BatchNorm1d(8, affine=False), ROWS),
         "batch_norm without statistics": (nn.BatchNorm2d(4, track_running_stats=False), IMAGE),
         "layer_norm": (nn.LayerNorm(8), SEQUENCE),
-        "layer_norm without scale": (nn.LayerNorm((5, 8), elementwise_affine=False), SEQUENCE),
+        "layer_norm without scale": (nn.LayerNorm([5, 8], elementwise_affine=False), SEQUENCE),
         "rms_norm": (nn.RMSNorm(8, eps=1e-6), SEQUENCE),
         "rms_norm, default": (nn.RMSNorm(8), SEQUENCE),
         "group_norm": (nn.GroupNorm(2, 4), IMAGE),

@@ -1,5 +1,6 @@
 """Export a module with torch.export: in evaluation, with an open batch where the network allows it."""
 
+import inspect
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,10 +13,14 @@ from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
 from esper_graph.compile.importer.leaves import leaves_kept
+from esper_graph.compile.importer.sizes import symbol_of
 from esper_graph.errors import ImporterError
+from esper_graph.ops.attributes import LARGEST
 
 _LEAST_BATCH = 2
 """Torch takes a size of 1 for fixed."""
+_TRIED = (2, 3, 4, 5, 7, 8, 16, 31, 64, 1000)
+"""Numbers of samples for which a condition must hold that an open batch leaves unchecked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +55,24 @@ def export(module: nn.Module, example_inputs: Any, *, dynamic_batch: bool) -> Ex
         )
     for name, parameter in module.named_parameters():
         if parameter.dtype != torch.float32:
+            kind = str(parameter.dtype).removeprefix("torch.")
             raise ImporterError(
-                f"`{name}` is of type {str(parameter.dtype).removeprefix('torch.')}, and kernels compute in float32",
+                f"`{name}` is of type {kind}, and kernels compute in float32",
                 hint="convert the module with `.float()` first",
             )
-    arguments, named = _arguments(module, example_inputs)
-    _run(module, arguments, named)
+    arguments, named = _told_apart(*_arguments(module, example_inputs))
+    _check_call(module, arguments, named)
     notes: list[str] = []
     with _evaluating(module):
         if dynamic_batch:
             batched = _batched(arguments, named)
             if batched is not None:
                 program, reason = _exported(module, *batched)
-                if program is not None and _is_open(program):
-                    return Exported(program, open_batch=True, notes=())
-                notes.append(
-                    "the batch is fixed: " + (reason or "what the network computes depends on its size")
-                )
+                if program is not None:
+                    reason = _why_fixed(program)
+                    if reason is None:
+                        return Exported(program, open_batch=True, notes=())
+                notes.append(f"the batch is fixed: {reason}")
             else:
                 notes.append("the batch is fixed: the inputs have no first axis in common")
         program, reason = _exported(module, arguments, named, None)
@@ -95,15 +101,24 @@ def _arguments(module: nn.Module, given: Any) -> tuple[tuple[Any, ...], dict[str
     )
 
 
-def _run(module: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+def _told_apart(arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Copy tensors that are given twice: the export would take them for one input."""
+    leaves, tree = pytree.tree_flatten((arguments, named))
+    seen: set[int] = set()
+    for at, leaf in enumerate(leaves):
+        if id(leaf) in seen and isinstance(leaf, Tensor):
+            leaves[at] = leaf.clone()
+        seen.add(id(leaf))
+    return pytree.tree_unflatten(leaves, tree)
+
+
+def _check_call(module: nn.Module, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> None:
     """Let the inputs be refused by the module itself, whose words are clearer than those of the export."""
     if not any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves((arguments, named))):
         raise ImporterError(
             f"the example inputs of `{type(module).__name__}` hold no tensor",
             hint="give a tensor of each input, of the right shape and dtype",
         )
-    import inspect
-
     try:
         inspect.signature(module.forward).bind(*arguments, **named)
     except TypeError as error:
@@ -161,12 +176,7 @@ def _exported(
     module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], axes: Any
 ) -> tuple[ExportedProgram | None, str | None]:
     """Export, or say why not."""
-    import inspect
-
-    dynamic: Any = None
-    if axes is not None:
-        bound = inspect.signature(module.forward).bind_partial(*axes[0], **axes[1])
-        dynamic = dict(bound.arguments) if named else axes[0]
+    dynamic: Any = None if axes is None else _by_parameter(module, *axes)
     try:
         return (
             torch.export.export(module, arguments, named or None, dynamic_shapes=dynamic, strict=False),
@@ -176,15 +186,35 @@ def _exported(
         return None, _first_line(error)
 
 
+def _by_parameter(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+    """Give what belongs to each argument by the name of the parameter that takes it."""
+    signature = inspect.signature(module.forward)
+    bound = dict(signature.bind_partial(*arguments, **named).arguments)
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            bound.update(bound.pop(parameter.name, {}))
+    return bound
+
+
 def _first_line(error: Exception) -> str:
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _is_open(program: ExportedProgram) -> bool:
+def _why_fixed(program: ExportedProgram) -> str | None:
+    """Say what forbids that the first axis of the first input has any size from two on, or None."""
     names = set(program.graph_signature.user_inputs)
-    for node in program.graph.nodes:
-        value = node.meta.get("val")
-        if node.op == "placeholder" and node.name in names and isinstance(value, Tensor):
-            return any(isinstance(size, torch.SymInt) for size in value.shape[:1])
-    return False
+    values = [node.meta.get("val") for node in program.graph.nodes if node.name in names]
+    first = next(value for value in values if isinstance(value, Tensor) and value.ndim)
+    symbol = symbol_of(first.shape[0])
+    if symbol is None:
+        return "what the network computes depends on its size"
+    allowed = cast("Any", program).range_constraints.get(symbol)
+    if allowed is not None and (allowed.lower > _LEAST_BATCH or allowed.upper < LARGEST):
+        return f"what the network computes holds for {allowed.lower} to {allowed.upper} samples"
+    # torch records a number that it computed from the size as a guard, and leaves the number in the program
+    for guard in cast("Any", first).fake_mode.shape_env.guards:
+        held: Any = guard.expr
+        if any(held.subs(dict.fromkeys(held.free_symbols, size)) != True for size in _TRIED):  # noqa: E712 - sympy's own truth
+            return f"the network relies on {held}"
+    return None

@@ -21,22 +21,23 @@ def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) 
     """
     changed = call.node.args[0]
     assert isinstance(changed, fx.Node)
-    written: dict[fx.Node, None] = {}
+    memory = _reached([root_of(changed)], lambda how: how is not None)
+    later = [one for one in memory if one < call.node and any(user > call.node for user in one.users)]
+    settled: set[fx.Node] = set()
     while True:
         same = _same(changed)
+        settled.update(same)
         for one in same:
             if one < call.node:
                 values[one] = result
-            written[one] = None
+        if all(one in settled for one in later):
+            return
         root = next(one for one in same if _relation_of(one) != "same")
         source = root.args[0] if _relation_of(root) == "view" else None
         if not isinstance(source, fx.Node):
-            break
+            raise CannotRaiseError("it changes a tensor in place of which another part is used later")
         result = _put_back(call, root, result, values)
         changed = source
-    for other in _reached([root], lambda how: how is not None):
-        if other not in written and other < call.node and any(user > call.node for user in other.users):
-            raise CannotRaiseError("it changes a tensor in place of which another part is used later")
 
 
 def _put_back(call: Call, view: fx.Node, part: Raised, values: MutableMapping[fx.Node, Raised]) -> Wire:

@@ -26,7 +26,9 @@ def reshaped(draft: Draft, wire: Wire, shape: tuple[Dim, ...], place: Place) -> 
         return wire
     merged = _merged(before, shape)
     if merged is not None:
-        return draft.add("flatten", [wire], {"start_dim": merged[0], "end_dim": merged[1]}, place)
+        start, end = merged
+        end = -1 if end == len(before) - 1 else end  # as people write it
+        return draft.add("flatten", [wire], {"start_dim": start, "end_dim": end}, place)
     split = _merged(shape, before)
     if split is not None:
         sizes = [written(size) for size in shape[split[0] : split[1] + 1]]

@@ -30,10 +30,17 @@ def size_of(value: Any, symbols: Mapping[Any, Dim]) -> Dim:
     raise InexpressibleSizeError(str(value))
 
 
-def name_size(value: Any, name: Dim, symbols: MutableMapping[Any, Dim]) -> None:
+def symbol_of(size: Any) -> Any:
+    """Return torch's symbol for a size that is free, or None where it is a number or an expression."""
+    expression = _expression(size) if isinstance(size, torch.SymInt) else None
+    return expression if expression is not None and expression.is_Symbol else None
+
+
+def name_size(size: Any, name: Dim, symbols: MutableMapping[Any, Dim]) -> None:
     """Name torch's symbol for a size of an input, if the size is one and has no name yet."""
-    if isinstance(value, torch.SymInt) and _expression(value).is_Symbol:
-        symbols.setdefault(_expression(value), name)
+    symbol = symbol_of(size)
+    if symbol is not None:
+        symbols.setdefault(symbol, name)
 
 
 def _expression(value: torch.SymInt) -> Any:

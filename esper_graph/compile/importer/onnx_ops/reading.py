@@ -1,7 +1,7 @@
 """Read an ONNX file within bounds: nothing is parsed before its parts have been counted.
 
-A message of two bytes can take a hundred in memory, and a tensor can declare more elements than it has. So the
-bytes are walked over first, by the format's own description, without making anything of them.
+A message of two bytes can take a hundred in memory, and a tensor can declare more elements than it has. So
+the bytes are walked over first, by the format's own description, without making anything of them.
 """
 
 import os
@@ -35,7 +35,7 @@ def read_model(given: str | Path | bytes, max_bytes: int | None) -> tuple[Any, P
     """
     limit = MAX_BYTES if max_bytes is None else max_bytes
     if isinstance(given, bytes):
-        content, folder, title = given, None, "the given bytes"
+        content, folder, title = given, None, "what was given"
     else:
         path = Path(given)
         content, folder, title = _content(path, limit), path.resolve().parent, f"`{path.name}`"
@@ -110,6 +110,8 @@ def _walk(content: bytes, at: int, end: int, fields: Mapping[int, Any], tally: _
                 raise ValueError("it is cut off")
             if inner == "payload":
                 tally.payload += size
+            elif inner == "text":
+                content[at : at + size].decode()
             elif inner == "numbers":
                 tally.parts += size  # a packed whole number takes at least a byte
             elif inner is not None:
@@ -135,7 +137,7 @@ def _number(content: bytes, at: int) -> tuple[int, int]:
 
 
 def _described() -> Mapping[str, Mapping[int, str]]:
-    """List the fields of each message that are messages, payload or packed whole numbers."""
+    """List the fields of each message that are messages, payload, text or packed whole numbers."""
     found: dict[str, dict[int, str]] = {}
     waiting: list[Any] = [onnx.ModelProto.DESCRIPTOR]
     while waiting:
@@ -149,7 +151,9 @@ def _described() -> Mapping[str, Mapping[int, str]]:
                 waiting.append(field.message_type)
             elif message.name == "TensorProto" and field.name in _PAYLOAD:
                 fields[field.number] = "payload"
-            elif field.type not in (field.TYPE_STRING, field.TYPE_BYTES):
+            elif field.type == field.TYPE_STRING:
+                fields[field.number] = "text"
+            elif field.type != field.TYPE_BYTES:
                 fields[field.number] = "numbers"
     return found
 

@@ -169,8 +169,8 @@ def _flip(call: Call) -> Raised:
     x = call.wire(call["self"])
     for dim in items_of(call["dims"]):
         shape = call.draft.type(x).shape
-        axis = dim % len(shape)
-        size: Dim = shape[axis]
+        axis = int(dim) % len(shape)
+        size = shape[axis]
         if not isinstance(size, int):
             raise CannotRaiseError("it turns an open axis round")
         x = picked(call, x, axis, Known(torch.arange(size - 1, -1, -1)))
