@@ -54,7 +54,8 @@ def import_(
     """Import a torch network or an ONNX file and register its blueprint.
 
     CALLABLE makes the network and takes no arguments, such as torchvision.models:resnet18. Importing runs
-    its code: import only what you trust. Parts that repeat, as their names tell, become blocks. Nothing of an ONNX file is run; it tells its inputs itself.
+    its code: import only what you trust. Nothing of an ONNX file is run; it tells its inputs itself. Parts
+    that repeat, as the names of their nodes tell, become blocks.
     """
     from esper_graph.compile.importer import import_onnx, import_with_weights
     from esper_graph.compile.importer.examples import example_inputs, module_named
