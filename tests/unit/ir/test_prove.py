@@ -164,7 +164,7 @@ def test_input_axes_narrow_the_sizes_of_their_symbols() -> None:
 
 
 def test_a_polynomial_that_no_rule_decides_is_undecided() -> None:
-    b, x = image_of([-1, "n*n + m*m - 2*n*m + 1"])  # (n - m)**2 + 1
+    b, x = image_of([-1, "n*n + m*m - 2*n*m + 1", "n"])  # (n - m)**2 + 1
     proof = prove_shapes(finished(b, x))
     assert isinstance(proof, Undecided)
     assert [str(one) for one in proof.open] == ["input: m*m - 2*m*n + n*n + 1 >= 1"]
