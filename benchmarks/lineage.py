@@ -1,6 +1,11 @@
-"""Lineage on both engines: a chain of 2,008 blueprints and a ladder of 40 diamonds, against nx."""
+"""Lineage on both engines, each answer compared with networkx before it is timed.
+
+A chain of 2,008 and a ladder of 40 diamonds of whole blueprints; and, of bare lineage records, every question
+about a chain of 10,000 derivations and a ladder of 60 diamonds, whose 2^60 paths nobody could walk.
+"""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import networkx as nx
@@ -9,7 +14,12 @@ from run import interleaved
 from samples import ten_nodes
 
 from esper_graph.ir.specs import Derivation
+from esper_graph.property_graph.kinship import Which
 from esper_graph.registry import BlueprintRegistry
+from esper_graph.store import folding, kinship, lineage, paths
+from esper_graph.store.engines import Engine
+from tests.integration.families import chain, ladder
+from tests.integration.large_families import Edge, Plan, moment, write
 
 CHAIN, RUNGS = 2008, 40
 
@@ -40,6 +50,75 @@ def _ladder() -> tuple[list[Any], nx.DiGraph]:
         made += [*sides, bottom]
         top = bottom
     return made, graph
+
+
+DEEP, HIGH = 10_000, 60
+LINKS = {"first": "link00000", "last": f"link{DEEP - 1:05}"}
+RUNGS_OF_HIGH = {"first": "rung000", "last": f"rung{HIGH:03}"}
+
+
+def _questions(engine: Engine, first: str, last: str) -> dict[str, Callable[[], Any]]:
+    return {
+        "ancestors": lambda: lineage.ancestors(engine, last),
+        "ancestors as of a time": lambda: lineage.ancestors(engine, last, as_of=moment(10**7)),
+        "ancestors of a kind": lambda: lineage.ancestors(engine, last, which=Which(kind="mutation")),
+        "descendants": lambda: lineage.descendants(engine, first),
+        "ids of ancestors": lambda: lineage.ancestor_ids(engine, last),
+        "tree": lambda: lineage.tree(engine, last),
+        "folded tree": lambda: folding.folded_tree(engine, last),
+        "path": lambda: lineage.path(engine, first, last),
+        "paths": lambda: paths.paths(engine, first, last, limit=1),
+        "common ancestors": lambda: kinship.common_ancestors(engine, [last, first]),
+        "roots": lambda: lineage.roots(engine, last),
+        "leaves": lambda: kinship.leaves(engine, first),
+        "depth": lambda: kinship.depth(engine, last),
+        "siblings": lambda: kinship.siblings(engine, last),
+        "would cycle": lambda: kinship.would_cycle(engine, first, last),
+        "orphans": lambda: kinship.orphans(engine),
+        "all descendants, streamed": lambda: list(kinship.stream(engine, first, upwards=False)),
+    }
+
+
+def _compare(engine: Engine, graph: nx.DiGraph, first: str, last: str, ways: int) -> None:
+    """Refuse to time answers that are not those of networkx."""
+    asked = {name: ask() for name, ask in _questions(engine, first, last).items()}
+    up = dict(nx.single_source_shortest_path_length(graph, last))
+    down = dict(nx.single_source_shortest_path_length(graph.reverse(), first))
+    everyone = set(graph)
+    for name in ("ancestors", "ancestors as of a time", "ancestors of a kind"):
+        expected = {one: steps for one, steps in up.items() if one != last}
+        if name.endswith("kind"):
+            expected.pop(first)  # the root came from no derivation
+        assert {one.id: one.generation for one in asked[name]} == expected, name
+        assert asked[name].complete
+    assert {one.id: one.generation for one in asked["descendants"]} | {first: 0} == down
+    assert set(asked["ids of ancestors"]) == nx.descendants(graph, last)
+    assert {one.id: one.generation for one in asked["tree"]} == down
+    folded = asked["folded tree"]
+    assert folded.total == len(everyone)
+    assert {last, first} <= {one.id for one in folded}
+    assert folded[0].descendants == len(everyone) - 1
+    assert len(asked["path"]) == nx.shortest_path_length(graph, last, first)
+    assert len(asked["paths"]) == 1
+    assert asked["paths"].total == ways
+    assert {one.id for one in asked["common ancestors"]} == {first}
+    assert [one.id for one in asked["roots"]] == [first]
+    assert [one.id for one in asked["leaves"]] == [last]
+    depth, steps = asked["depth"], nx.dag_longest_path_length(graph)
+    assert (depth.nearest_root, depth.farthest_root, depth.ancestors) == (up[first], steps, len(everyone) - 1)
+    assert len(asked["siblings"]) == 0
+    assert len(asked["would cycle"]) == nx.shortest_path_length(graph, last, first) + 2
+    assert len(asked["orphans"]) == 0
+    assert {one.id for one in asked["all descendants, streamed"]} == everyone - {first}
+
+
+def _bare(engine: Engine) -> None:
+    for made, ends, ways in ((chain(DEEP), LINKS, 1), (ladder(HIGH), RUNGS_OF_HIGH, 2**HIGH)):
+        graph = nx.DiGraph(made)
+        older_first = list(reversed(list(nx.topological_sort(graph))))
+        members = {one: place for place, one in enumerate(older_first)}
+        write(engine, Plan(members, [Edge(child, parent, members[child]) for child, parent in made]))
+        _compare(engine, graph, **ends, ways=ways)
 
 
 def measure() -> dict[str, Any]:
@@ -73,7 +152,14 @@ def measure() -> dict[str, Any]:
                     lambda: r.ancestors(bottom)
                 ),
             }
-        results = interleaved(contenders, rounds=3)
+        for name, registry in registries.items():
+            _bare(registry.engine)
+            for family, ends in ((f"chain of {DEEP}", LINKS), (f"ladder of {HIGH} diamonds", RUNGS_OF_HIGH)):
+                contenders |= {
+                    f"{name}: {family}, {question} (ms)": lambda ask=ask: timed(ask)
+                    for question, ask in _questions(registry.engine, **ends).items()
+                }
+        results = interleaved(contenders, rounds=5)
         for registry in registries.values():
             registry.close()
         return results

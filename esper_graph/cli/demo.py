@@ -115,7 +115,7 @@ def _trace(store: "BlueprintRegistry") -> None:
     from esper_graph.cli.lineage import draw_tree
 
     _title(f"The family of {ROOT}")
-    click.echo(draw_tree(store.tree(ROOT)))
+    click.echo(draw_tree(store.folded_tree(ROOT)))
     columns: Columns = {
         "generation": lambda one: one.generation,
         "id": lambda one: one.id,

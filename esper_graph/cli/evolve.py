@@ -7,12 +7,16 @@ from typing import Any, cast
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
+from esper_graph.cli.merging import merge
 from esper_graph.cli.output import emit
 
 
 @click.group(no_args_is_help=True)
 def evolve() -> None:
     """Derive new blueprints from registered ones."""
+
+
+evolve.add_command(merge)
 
 
 @evolve.command()

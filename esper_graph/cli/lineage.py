@@ -1,17 +1,26 @@
 """`esper-graph lineage`: where blueprints come from and what came of them."""
 
+import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
-from esper_graph.cli.output import Columns, answer_table, completeness, document, emit, note
+from esper_graph.cli.families import as_of_option, limit_option, view_options, which_options
+from esper_graph.cli.kinship import COMMANDS
+from esper_graph.cli.output import Columns, answer_table, completeness, document, emit, note, plain
+from esper_graph.cli.tracing import bisect, blame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from esper_graph.property_graph.answer import Answer
+    from esper_graph.property_graph.kinship import Branch, FamilyMember
     from esper_graph.property_graph.records import Relative
-    from esper_graph.registry import BlueprintRegistry
+
+_ALL = 10**9
 
 _COLUMNS: Columns = {
     "generation": lambda one: one.generation,
@@ -28,8 +37,10 @@ def lineage() -> None:
 
 def _relatives(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--rediscoveries", is_flag=True, help="Follow rediscoveries too."),
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Most relatives to list."),
+        click.option("--stream", is_flag=True, help="Print JSON lines as they arrive, in no order."),
+        which_options,
+        view_options,
+        limit_option("relatives"),
         click.option(
             "--max-generations", type=click.IntRange(min=1), metavar="N", help="Derivations to follow."
         ),
@@ -44,7 +55,7 @@ def _relatives(command: Callable[..., None]) -> Callable[..., None]:
 @output_options
 def ancestors(**asked: Any) -> None:
     """List what a blueprint derives from, nearest generation first."""
-    _list(lambda store: store.ancestors, "no ancestors: it is a root", **asked)
+    _list("ancestors", "no ancestors: it is a root", **asked)
 
 
 @lineage.command()
@@ -52,26 +63,50 @@ def ancestors(**asked: Any) -> None:
 @output_options
 def descendants(**asked: Any) -> None:
     """List what derives from a blueprint, nearest generation first."""
-    _list(lambda store: store.descendants, "no descendants: it is a leaf", **asked)
+    _list("descendants", "no descendants: it is a leaf", **asked)
 
 
 def _list(
-    verb: "Callable[[BlueprintRegistry], Callable[..., Answer[Relative]]]",
+    verb: str,
     empty: str,
     *,
     reference: str,
     max_generations: int | None,
     limit: int | None,
     rediscoveries: bool,
+    as_of: datetime | None,
+    stream: bool,
     as_json: bool,
     quiet: bool,
+    **narrowed: Any,
 ) -> None:
+    from esper_graph.property_graph.kinship import Which
+
+    which = Which(
+        kind=narrowed["kind"],
+        actor=narrowed["by"],
+        tags=narrowed["tag"],
+        since=narrowed["since"],
+        until=narrowed["until"],
+        metric=narrowed["metric"],
+        device=narrowed["device"],
+        least=narrowed["min"],
+        most=narrowed["max"],
+    )
     store = registry()
-    found = verb(store)(
-        store.resolve(reference),
+    start = store.resolve(reference)
+    if stream:
+        if which.narrows or (max_generations, limit, as_of) != (None, None, None):
+            raise click.UsageError("--stream takes all relatives: only --rediscoveries goes with it")
+        _stream(getattr(store, f"stream_{verb}")(start, include_rediscoveries=rediscoveries))
+        return
+    found: Answer[Relative] = getattr(store, verb)(
+        start,
         max_generations=max_generations,
         limit=limit,
         include_rediscoveries=rediscoveries,
+        as_of=as_of,
+        which=which,
     )
     emit(
         found,
@@ -84,14 +119,52 @@ def _list(
         note(f"complete: {len(found):,}")
 
 
+def _stream(members: "Iterator[FamilyMember]") -> None:
+    """Print one document a line; the last line says that these were all."""
+    count = 0
+    for member in members:
+        count += 1
+        click.echo(json.dumps(plain(member), ensure_ascii=False))
+    click.echo(json.dumps({"complete": True, "count": count}))
+
+
 @lineage.command()
 @click.argument("reference", metavar="ID")
+@click.option(
+    "--fold",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Most members directly below one.",
+)
+@click.option("--unfold", is_flag=True, help="All of it, however large.")
+@click.option("--max-generations", type=click.IntRange(min=1), metavar="N", help="Derivations to show.")
+@limit_option("members", 500)
+@view_options
 @output_options
-def tree(reference: str, as_json: bool, quiet: bool) -> None:
-    """Draw the family of a blueprint: its roots and all that descends from them."""
+def tree(
+    reference: str,
+    fold: int,
+    unfold: bool,
+    max_generations: int | None,
+    limit: int,
+    rediscoveries: bool,
+    as_of: datetime | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw the family of a blueprint, folded where it is large: its roots and all that descends from them."""
     store = registry()
     start = store.resolve(reference)
-    found = store.tree(start)
+    found = store.folded_tree(
+        start,
+        most_children=_ALL if unfold else fold,
+        limit=_ALL if unfold else limit,
+        max_generations=max_generations,
+        include_rediscoveries=rediscoveries,
+        as_of=as_of,
+    )
     emit(
         found,
         as_json=as_json,
@@ -106,11 +179,16 @@ def tree(reference: str, as_json: bool, quiet: bool) -> None:
 @lineage.command()
 @click.argument("one", metavar="ID")
 @click.argument("other", metavar="ID")
+@view_options
 @output_options
-def path(one: str, other: str, as_json: bool, quiet: bool) -> None:
+def path(
+    one: str, other: str, rediscoveries: bool, as_of: datetime | None, as_json: bool, quiet: bool
+) -> None:
     """Show a shortest chain of derivations between two blueprints."""
     store = registry()
-    found = store.path(store.resolve(one), store.resolve(other))
+    found = store.path(
+        store.resolve(one), store.resolve(other), include_rediscoveries=rediscoveries, as_of=as_of
+    )
     if as_json:
         click.echo(document({"connected": found is not None, "derivations": found or ()}))
         return
@@ -141,11 +219,15 @@ def link(child: str, parent: str, kind: str, reason: str | None) -> None:
 
 @lineage.command()
 @click.argument("reference", metavar="[ID]", required=False)
+@limit_option("roots")
+@as_of_option
 @output_options
-def roots(reference: str | None, as_json: bool, quiet: bool) -> None:
+def roots(
+    reference: str | None, limit: int | None, as_of: datetime | None, as_json: bool, quiet: bool
+) -> None:
     """List blueprints without parents: those above ID, or all."""
     store = registry()
-    found = store.roots(store.resolve(reference) if reference else None)
+    found = store.roots(store.resolve(reference) if reference else None, limit=limit, as_of=as_of)
     emit(
         found,
         as_json=as_json,
@@ -157,22 +239,35 @@ def roots(reference: str | None, as_json: bool, quiet: bool) -> None:
     )
 
 
-def draw_tree(family: "Answer[Relative]", start: str | None = None) -> str:
+def draw_tree(family: "Answer[Branch]", start: str | None = None) -> str:
     """Draw a family as text: each member under its first parent, further parents named behind it."""
-    children: dict[str | None, list[Relative]] = {}
+    children: dict[str | None, list[Branch]] = {}
     for one in family:
-        children.setdefault(one.parents[0] if one.parents else None, []).append(one)
+        children.setdefault(one.parents[0] if one.generation else None, []).append(one)
     lines: list[str] = []
     # A stack instead of recursion: families may be thousands of generations deep.
-    waiting: list[tuple[Relative, str, str]] = [
+    waiting: list[tuple[Branch | str, str, str]] = [
         (one, "", "") for one in sorted(children.get(None, []), key=lambda one: one.id, reverse=True)
     ]
     while waiting:
         one, lead, branch = waiting.pop()
-        also = f"  (also from {', '.join(one.parents[1:])})" if len(one.parents) > 1 else ""
+        if isinstance(one, str):
+            lines.append(f"{lead}{branch}{one}")
+            continue
+        others = one.parents[1:] if one.generation else one.parents
+        also = f"  (also from {', '.join(others)})" if others else ""
         lines.append(f"{lead}{branch}{one.id}{'  <-' if one.id == start else ''}{also}")
-        below = sorted(children.get(one.id, []), key=lambda other: other.id)
+        shown = sorted(children.get(one.id, []), key=lambda other: other.id)
+        below: list[Branch | str] = [*shown]
+        if one.folded:
+            below.append(
+                f"... {one.folded:,} more ({one.children:,} children, {one.descendants:,} descendants in all)"
+            )
         inner = lead + {"": "", "├── ": "│   ", "└── ": "    "}[branch]
         for number, child in reversed(list(enumerate(below))):
             waiting.append((child, inner, "└── " if number == len(below) - 1 else "├── "))
     return "\n".join(lines)
+
+
+for _command in (*COMMANDS, blame, bisect):
+    lineage.add_command(_command)

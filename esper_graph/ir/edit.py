@@ -16,11 +16,13 @@ from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 from esper_graph.errors import BlueprintError, EvolutionError, FormatError, close_names, suggestion
+from esper_graph.ir.blocks import BLOCK
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.repair import repairs
 from esper_graph.ir.specs import EdgeSpec, NodeSpec, freeze, fresh_name, thaw
 
-_NAMES = ("node_id", "edge_id", "after", "on_edge", "attribute")
+_NAMES = ("node_id", "edge_id", "after", "on_edge", "attribute", "field", "source", "target")
+_FIELDS = tuple(name for name in NodeSpec.model_fields if name not in ("id", "op_type", "attributes"))
 _Parts = tuple[list[NodeSpec], list[EdgeSpec]]
 
 
@@ -35,7 +37,9 @@ class Edit(ABC):
         found: dict[str, Any] = {"type": self.type}
         for one in fields(self):
             value = getattr(self, one.name)
-            if isinstance(value, NodeSpec | EdgeSpec):
+            if isinstance(value, BlueprintIR):
+                value = value.to_json(indent=None)  # as text: edits nest less deep than blueprints do
+            elif isinstance(value, NodeSpec | EdgeSpec):
                 kind = type(value)
                 value = {
                     name: thaw(getattr(value, name))
@@ -70,6 +74,49 @@ class SetAttribute(Edit):
         attributes = dict(nodes[place].attributes)
         attributes[self.attribute] = self.value
         nodes[place] = nodes[place].replace(attributes=attributes)
+        return nodes, edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsetAttribute(Edit):
+    """Leave an attribute of a node to its default."""
+
+    type = "remove_attribute"
+    node_id: str
+    attribute: str
+
+    def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
+        """See `Edit.apply`."""
+        place = _place(nodes, self.node_id)
+        attributes = dict(nodes[place].attributes)
+        if self.attribute not in attributes:
+            raise EvolutionError(
+                f"`{self.node_id}` has no attribute `{self.attribute}` of its own",
+                hint=suggestion(close_names(self.attribute, attributes)),
+            )
+        del attributes[self.attribute]
+        nodes[place] = nodes[place].replace(attributes=attributes)
+        return nodes, edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetField(Edit):
+    """Give a field of a node besides its op and attributes another value, such as `precision` or `shares`."""
+
+    type = "modify_field"
+    node_id: str
+    field: str
+    value: Any
+
+    def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
+        """See `Edit.apply`."""
+        place = _place(nodes, self.node_id)
+        if self.field not in _FIELDS:
+            raise EvolutionError(
+                f"`{self.field}` is not a field that can be set",
+                hint=suggestion(close_names(self.field, _FIELDS)) or f"they are {', '.join(_FIELDS)}",
+            )
+        nodes[place] = nodes[place].replace(**{self.field: self.value})
         return nodes, edges
 
 
@@ -221,15 +268,82 @@ class RemoveEdge(Edit):
 
     def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
         """See `Edit.apply`."""
-        if all(edge.id != self.edge_id for edge in edges):
-            raise _no_edge(edges, self.edge_id)
-        return nodes, [edge for edge in edges if edge.id != self.edge_id]
+        del edges[_edge_place(edges, self.edge_id)]
+        return nodes, edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewireEdge(Edit):
+    """Let an edge come from another value or lead to another input; what is left out stays.
+
+    Another source is taken at `source_port` (None means its first output), another target at `target_port`
+    (None means its next free input).
+    """
+
+    type = "rewire_edge"
+    edge_id: str
+    source: str | None = None
+    source_port: str | int | None = None
+    target: str | None = None
+    target_port: str | int | None = None
+
+    def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
+        """See `Edit.apply`."""
+        place = _edge_place(edges, self.edge_id)
+        edge = edges[place]
+        if self.source is not None or self.source_port is not None:
+            edge = _rewired(edge, source=self.source or edge.source, source_port=self.source_port)
+        if self.target is not None or self.target_port is not None:
+            edge = edge.replace(target=self.target or edge.target, target_port=self.target_port)
+        for end in (edge.source, edge.target):
+            _place(nodes, end)
+        edges[place] = edge
+        return nodes, edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetEdge(Edit):
+    """Put another edge in the place of one; the id stays."""
+
+    type = "replace_edge"
+    edge_id: str
+    edge: EdgeSpec
+
+    def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
+        """See `Edit.apply`."""
+        place = _edge_place(edges, self.edge_id)
+        if self.edge.id != self.edge_id:
+            raise EvolutionError(
+                f"`{self.edge.id}` cannot stand in the place of `{self.edge_id}`: ids stay",
+                hint=f"give the edge the id `{self.edge_id}`",
+            )
+        for end in (self.edge.source, self.edge.target):
+            _place(nodes, end)
+        edges[place] = self.edge
+        return nodes, edges
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefineBlock(Edit):
+    """Bring the definition of a block that nodes of later edits use; as plain data it is a JSON document."""
+
+    type = "define_block"
+    definition: BlueprintIR
+
+    def apply(self, nodes: list[NodeSpec], edges: list[EdgeSpec]) -> _Parts:
+        """Change no node and no edge: definitions stand beside them, see `apply_edits`."""
+        return nodes, edges
 
 
 EDITS: Mapping[str, type[Edit]] = MappingProxyType(
     {
         kind.type: kind
-        for kind in (SetAttribute, RepairAttribute, SetNode, AddNode, RemoveNode, AddEdge, RemoveEdge)
+        for kind in (
+            *(SetAttribute, UnsetAttribute, SetField, RepairAttribute),
+            *(SetNode, AddNode, RemoveNode),
+            *(AddEdge, RemoveEdge, RewireEdge, SetEdge),
+            DefineBlock,
+        )
     }
 )
 
@@ -277,6 +391,10 @@ def edit_from(data: Mapping[str, Any]) -> Edit:
                 found[key] = spec(**found[key])
             elif key in found and not isinstance(found[key], spec):
                 raise EvolutionError(f"the field `{key}` of the edit `{name}` is no {spec.__name__}")
+        if isinstance(found.get("definition"), str):
+            found["definition"] = BlueprintIR.from_json(found["definition"])
+        elif "definition" in found and not isinstance(found["definition"], BlueprintIR):
+            raise EvolutionError(f"the field `definition` of the edit `{name}` is no document")
         if "value" in found:
             found["value"] = freeze(found["value"])
         for key, value in found.items():
@@ -291,14 +409,21 @@ def edit_from(data: Mapping[str, Any]) -> Edit:
 
 
 def apply_edits(
-    blueprint: BlueprintIR, edits: Iterable[Edit | Mapping[str, Any]], *, repair: bool = True
+    blueprint: BlueprintIR,
+    edits: Iterable[Edit | Mapping[str, Any]],
+    *,
+    repair: bool = True,
+    limits: Mapping[str, int] | None = None,
 ) -> Outcome:
     """Apply edits one after the other.
+
+    Definitions of blocks that nobody uses any more are left out.
 
     Args:
         edits: Edits, or the plain data of edits.
         repair: Adjust attributes of consumers whose input changed, such as `in_features`; the adjustments
             become edits of their own.
+        limits: Raised limits of the result, instead of the blueprint's own.
 
     Raises:
         EvolutionError: An edit does not fit; it is named by number.
@@ -306,10 +431,14 @@ def apply_edits(
     """
     applied: list[Edit] = []
     nodes, edges = list(blueprint.nodes), list(blueprint.edges)
+    around = blueprint if limits is None else blueprint.changed(limits=dict(limits))
+    blocks = dict(blueprint.blocks)
     for number, given in enumerate(edits, start=1):
         try:
             edit = given if isinstance(given, Edit) else edit_from(given)
             nodes, edges = edit.apply(list(nodes), list(edges))
+            if isinstance(edit, DefineBlock):
+                blocks[edit.definition.fingerprint] = edit.definition
         except EvolutionError as error:
             raise EvolutionError(
                 error.message, where=[f"edit {number}", *error.where], hint=error.hint
@@ -319,7 +448,7 @@ def apply_edits(
         applied.append(edit)
     if not applied:
         raise EvolutionError("no edits were given, so nothing would change")
-    changed = _successor(blueprint, nodes, edges)
+    changed = _successor(around, nodes, edges, blocks)
     if repair:
         for change in repairs(changed):
             mend = RepairAttribute(
@@ -328,16 +457,23 @@ def apply_edits(
             nodes, edges = mend.apply(list(nodes), list(edges))
             applied.append(mend)
         if isinstance(applied[-1], RepairAttribute):
-            changed = _successor(blueprint, nodes, edges)
+            changed = _successor(around, nodes, edges, blocks)
     changed.validate()
     return Outcome(changed, tuple(applied))
 
 
-def _successor(blueprint: BlueprintIR, nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]) -> BlueprintIR:
+def _successor(
+    blueprint: BlueprintIR,
+    nodes: Sequence[NodeSpec],
+    edges: Sequence[EdgeSpec],
+    blocks: Mapping[str, BlueprintIR],
+) -> BlueprintIR:
+    used = {node.attributes.get("blueprint") for node in nodes if node.op_type == BLOCK}
     return BlueprintIR(
         name=blueprint.name,
         nodes=nodes,
         edges=edges,
+        blocks={name: definition for name, definition in blocks.items() if name in used},
         tags=blueprint.tags,
         author=blueprint.author,
         description=blueprint.description,
@@ -356,6 +492,13 @@ def _place(nodes: Sequence[NodeSpec], node_id: str) -> int:
         f"there is no node `{node_id}`",
         hint=suggestion(close_names(node_id, known)) or f"the nodes are {', '.join(known[:20])}",
     )
+
+
+def _edge_place(edges: Sequence[EdgeSpec], edge_id: str) -> int:
+    for place, edge in enumerate(edges):
+        if edge.id == edge_id:
+            return place
+    raise _no_edge(edges, edge_id)
 
 
 def _no_edge(edges: Sequence[EdgeSpec], edge_id: str) -> EvolutionError:

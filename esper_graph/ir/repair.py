@@ -94,7 +94,7 @@ def _normalization(values: Any, x: TensorType) -> Mapping[str, Any]:
     if not shape or len(shape) > x.rank:
         return {}
     sizes = x.shape[-len(shape) :]
-    return {"normalized_shape": list(sizes)} if all(isinstance(size, int) for size in sizes) else {}
+    return {"normalized_shape": tuple(sizes)} if all(isinstance(size, int) for size in sizes) else {}
 
 
 _FITS: Mapping[str, Fit] = {

@@ -1,10 +1,12 @@
 """Verbs about ancestry: who derives from whom."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from graphlib import TopologicalSorter
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.kinship import EVERYONE, Which
 from esper_graph.property_graph.records import DerivationRecord, Relative
 from esper_graph.registry.base import OpenStore
 
@@ -34,21 +36,34 @@ class Families(OpenStore):
         max_generations: int | None = None,
         limit: int | None = None,
         include_rediscoveries: bool = False,
+        as_of: datetime | None = None,
+        which: Which = EVERYONE,
     ) -> Answer[Relative]:
         """List what a blueprint derives from, nearest generation first; it is not among them.
 
         Args:
             max_generations: Derivations to follow; None follows all.
             limit: Most relatives to return; the answer says what it leaves out.
+            as_of: The family as it was known then, by the store's clock.
+            which: Whom to list: of which kind, by whom, with which tags, when, how well measured. The walk
+                goes through the others too. Tags and metrics are those of now, whatever `as_of` says.
+
+        Raises:
+            BlueprintNotFoundError: There is no such blueprint.
+            ConfigError: The manifest has no such metric.
+            QueryError: It was not known then, a limit is below 0, or `which` makes no sense.
         """
         from esper_graph.store import lineage
 
+        self._know_metric(which)
         return lineage.ancestors(
             self.engine,
             self._id(blueprint_id),
             max_generations=max_generations,
             limit=limit,
             include_rediscoveries=include_rediscoveries,
+            as_of=as_of,
+            which=which,
         )
 
     def descendants(
@@ -58,16 +73,21 @@ class Families(OpenStore):
         max_generations: int | None = None,
         limit: int | None = None,
         include_rediscoveries: bool = False,
+        as_of: datetime | None = None,
+        which: Which = EVERYONE,
     ) -> Answer[Relative]:
         """List what derives from a blueprint, nearest generation first; arguments as in `ancestors`."""
         from esper_graph.store import lineage
 
+        self._know_metric(which)
         return lineage.descendants(
             self.engine,
             self._id(blueprint_id),
             max_generations=max_generations,
             limit=limit,
             include_rediscoveries=include_rediscoveries,
+            as_of=as_of,
+            which=which,
         )
 
     def ancestor_ids(self, blueprint_id: str) -> Answer[str]:
@@ -82,29 +102,59 @@ class Families(OpenStore):
 
         return Answer(lineage.descendant_ids(self.engine, self._id(blueprint_id)))
 
-    def tree(self, blueprint_id: str) -> Answer[Relative]:
+    def tree(
+        self,
+        blueprint_id: str,
+        *,
+        max_generations: int | None = None,
+        limit: int | None = None,
+        include_rediscoveries: bool = False,
+        as_of: datetime | None = None,
+    ) -> Answer[Relative]:
         """List the family of a blueprint: its ancestors, itself, and all that descends from its roots."""
         from esper_graph.store import lineage
 
-        return lineage.tree(self.engine, self._id(blueprint_id))
+        return lineage.tree(
+            self.engine,
+            self._id(blueprint_id),
+            max_generations=max_generations,
+            limit=limit,
+            include_rediscoveries=include_rediscoveries,
+            as_of=as_of,
+        )
 
-    def path(self, one: str, other: str) -> tuple[DerivationRecord, ...] | None:
+    def path(
+        self, one: str, other: str, *, include_rediscoveries: bool = False, as_of: datetime | None = None
+    ) -> tuple[DerivationRecord, ...] | None:
         """Return a shortest chain of derivations between two blueprints, or None where neither descends."""
         from esper_graph.store import lineage
 
-        return lineage.path(self.engine, self._id(one), self._id(other))
+        return lineage.path(
+            self.engine,
+            self._id(one),
+            self._id(other),
+            include_rediscoveries=include_rediscoveries,
+            as_of=as_of,
+        )
 
-    def roots(self, blueprint_id: str | None = None) -> Answer[Relative]:
+    def roots(
+        self, blueprint_id: str | None = None, *, limit: int | None = None, as_of: datetime | None = None
+    ) -> Answer[Relative]:
         """List the blueprints without parents: those of one blueprint's ancestry, or all."""
         from esper_graph.store import lineage
 
-        return lineage.roots(self.engine, None if blueprint_id is None else self._id(blueprint_id))
+        start = None if blueprint_id is None else self._id(blueprint_id)
+        return lineage.roots(self.engine, start, limit=limit, as_of=as_of)
 
     def derivations(self, blueprint_id: str) -> Answer[DerivationRecord]:
         """List how a blueprint came from its parents, rediscoveries included, oldest first."""
         from esper_graph.store import lineage
 
         return Answer(lineage.parents(self.engine, self._id(blueprint_id), include_rediscoveries=True))
+
+    def _know_metric(self, which: Which) -> None:
+        if which.metric is not None:
+            self.manifest.metric(which.metric)
 
 
 def root_first(relatives: Sequence[Relative], start: str) -> list[str]:

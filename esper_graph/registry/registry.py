@@ -5,13 +5,15 @@ with BlueprintRegistry() as registry:
 """
 
 from esper_graph.registry.changing import Changing
+from esper_graph.registry.comparing import Comparing
 from esper_graph.registry.families import Families
 from esper_graph.registry.kernels import Kernels
+from esper_graph.registry.kinship import Kinship
 from esper_graph.registry.reading import Reading
 from esper_graph.registry.registering import Registering
 
 
-class BlueprintRegistry(Registering, Reading, Families, Changing, Kernels):
+class BlueprintRegistry(Comparing, Registering, Reading, Families, Kinship, Changing, Kernels):
     """All blueprints of one store, their families, their measurements and their kernels.
 
     Args:

@@ -7,19 +7,34 @@ are cut short are also fetched level by level, so that they cost what they retur
 All functions take ids of blueprints, not aliases.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from esper_graph.errors import BlueprintNotFoundError, IntegrityError, QueryError
+from esper_graph.errors import BlueprintNotFoundError, QueryError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
+from esper_graph.property_graph.kinship import EVERYONE, Which
 from esper_graph.property_graph.records import DerivationRecord, Relative
-from esper_graph.store.engines import Engine, Row
+from esper_graph.store.derivations import chain_of, record_of
+from esper_graph.store.engines import Engine
+from esper_graph.store.family import (
+    SUFFIX,
+    Family,
+    View,
+    above,
+    below,
+    cut,
+    fetch,
+    levels,
+    relatives,
+    require,
+    require_count,
+)
 from esper_graph.store.link import link
-from esper_graph.store.walk import Fetch, Member, Walk, inside, walk
+from esper_graph.store.matching import matching
+from esper_graph.store.paths import paths, shortest
+from esper_graph.store.walk import Fetch, Member, Walk, walk
 
 __all__ = [
     "ancestor_ids",
@@ -30,14 +45,14 @@ __all__ = [
     "link",
     "parents",
     "path",
+    "paths",
     "roots",
     "tree",
 ]
 
 _ROUNDS = 24  # an answer that needs more levels than this is cheaper to fetch whole
 _ROOTS = 8  # descents from more roots than this visit the same members too often
-_BATCH = 5_000
-_SUFFIX = {False: "", True: "_with_rediscoveries"}
+_BATCH = 10_000
 
 
 def ancestors(
@@ -47,13 +62,21 @@ def ancestors(
     max_generations: int | None = None,
     limit: int | None = None,
     include_rediscoveries: bool = False,
+    as_of: datetime | None = None,
+    which: Which = EVERYONE,
 ) -> Answer[Relative]:
     """List what a blueprint descends from: nearest generation first, then by id.
 
+    Args:
+        as_of: The family as it was known then, by the store's clock.
+        which: Whom to list. Tags and metrics are those of now, whatever `as_of` says.
+
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
+        QueryError: It was not known then, or a limit is below 0.
     """
-    return _relatives(engine, _UP, blueprint_id, max_generations, limit, wide=include_rediscoveries)
+    view = View(include_rediscoveries, as_of)
+    return _relatives(engine, _UP, blueprint_id, max_generations, limit, view, which)
 
 
 def descendants(
@@ -63,13 +86,12 @@ def descendants(
     max_generations: int | None = None,
     limit: int | None = None,
     include_rediscoveries: bool = False,
+    as_of: datetime | None = None,
+    which: Which = EVERYONE,
 ) -> Answer[Relative]:
-    """List what descends from a blueprint: nearest generation first, then by id.
-
-    Raises:
-        BlueprintNotFoundError: There is no such blueprint.
-    """
-    return _relatives(engine, _DOWN, blueprint_id, max_generations, limit, wide=include_rediscoveries)
+    """List what descends from a blueprint: nearest generation first; all else as in `ancestors`."""
+    view = View(include_rediscoveries, as_of)
+    return _relatives(engine, _DOWN, blueprint_id, max_generations, limit, view, which)
 
 
 def ancestor_ids(
@@ -117,7 +139,13 @@ def children(
 
 
 def tree(
-    engine: Engine, blueprint_id: str, *, max_generations: int | None = None, limit: int | None = None
+    engine: Engine,
+    blueprint_id: str,
+    *,
+    max_generations: int | None = None,
+    limit: int | None = None,
+    include_rediscoveries: bool = False,
+    as_of: datetime | None = None,
 ) -> Answer[Relative]:
     """List the whole family of a blueprint: the roots above it and everything that descends from them.
 
@@ -125,19 +153,51 @@ def tree(
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
+        QueryError: It was not known then, or a limit is below 0.
     """
     _check(max_generations, limit)
-    starts = [root.id for root in roots(engine, blueprint_id)]
-    if len(starts) <= _ROOTS:
-        fetch = inside(_members(engine, "lineage/family", {"ids": starts}), upwards=False)
-        met = walk(fetch, starts, 0, max_generations, limit)
-        total = walk(fetch, starts, 0).size if met.cut else None
-        return met.answer(total)
-    met = walk(_stepwise(engine, _DOWN, wide=False), starts, 0, max_generations, limit)
-    return met.answer(None)
+    family, starts = whole_tree(engine, blueprint_id, View(include_rediscoveries, as_of))
+    return relatives(family, levels(family.children, starts), max_generations=max_generations, limit=limit)
 
 
-def roots(engine: Engine, blueprint_id: str | None = None, *, limit: int | None = None) -> Answer[Relative]:
+def whole_tree(engine: Engine, blueprint_id: str, view: View) -> tuple[Family, list[str]]:
+    """Fetch the whole family of a blueprint, and which of it are the roots above; raises like `tree`."""
+    family = fetch(engine, "lineage/tree", view, id=blueprint_id, most_roots=_ROOTS)
+    if not family.parents:
+        up = above(engine, blueprint_id, view)
+        starts = [one for one, parents in up.parents.items() if not parents]
+        if view.rediscoveries:  # they can lead in a circle, above which there is nothing
+            starts = _without_parents(engine, list(up.parents), view)
+        met = walk(_stepwise(engine, _DOWN, view), starts, 0)
+        family = Family(
+            {one: met.members[one].name for one in met.generations},
+            {
+                one: tuple(p for p in met.members[one].parents if p in met.generations)
+                for one in met.generations
+            },
+        )
+        return family, sorted(starts)
+    require(engine, family, [blueprint_id], view)
+    up = levels(family.parents, [blueprint_id])
+    if view.rediscoveries:
+        return family, _without_parents(engine, list(up), view)
+    starts = sorted(one for one in up if not family.parents[one])
+    return (family.only(levels(family.children, starts)) if view.as_of else family), starts
+
+
+def _without_parents(engine: Engine, ids: Sequence[str], view: View) -> list[str]:
+    """List which of some blueprints derive from nothing, rediscoveries apart."""
+    members = _stepwise(engine, _UP, View(as_of=view.as_of))(ids)
+    return sorted(one for one, member in members.items() if not member.parents)
+
+
+def roots(
+    engine: Engine,
+    blueprint_id: str | None = None,
+    *,
+    limit: int | None = None,
+    as_of: datetime | None = None,
+) -> Answer[Relative]:
     """List the blueprints that derive from nothing: of the whole store, or those above one blueprint.
 
     A blueprint without parents is its own root. Above one blueprint, `generation` says how far up they are
@@ -145,30 +205,33 @@ def roots(engine: Engine, blueprint_id: str | None = None, *, limit: int | None 
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
+        QueryError: It was not known then, a limit is below 0, or a time is asked for of the whole store.
     """
     _check(None, limit)
-    if blueprint_id is None:
-        rows = engine.read(get("lineage/roots"), {"limit": _EVERY if limit is None else limit + 1})
-        found = [Relative(row["id"], row["name"], 0) for row in rows]
-        total = None
-        if limit is not None and len(found) > limit:
-            total = engine.read(get("lineage/root_count"))[0]["total"]
-    else:
-        members = _start_members(engine, _UP, blueprint_id, wide=False)
-        met = walk(inside(members, upwards=True), [blueprint_id], 0)
-        found = [
-            Relative(member, members[member].name, generation)
-            for member, generation in met.generations.items()
-            if not members[member].parents
+    if blueprint_id is not None:
+        family = above(engine, blueprint_id, View(as_of=as_of))
+        distance = levels(family.parents, [blueprint_id])
+        ends = [
+            Relative(member, family.names[member], generation)
+            for member, generation in distance.items()
+            if not family.parents[member]
         ]
-        total = len(found)
-    if limit is None or len(found) <= limit:
-        return Answer(found)
-    return Answer(found[:limit], truncated_by="limit", total=total)
+        return cut(ends, limit)
+    if as_of is not None:
+        raise QueryError("roots of the whole store are those of now", hint="name a blueprint beside the time")
+    rows = engine.read(get("lineage/roots"), {"limit": _EVERY if limit is None else limit + 1})
+    found = [Relative(row["id"], row["name"], 0) for row in rows]
+    counted = engine.read(get("lineage/root_count"))[0]["total"] if len(found) > (limit or _EVERY) else None
+    return cut(found, limit, counted)
 
 
 def path(
-    engine: Engine, one: str, other: str, *, include_rediscoveries: bool = False
+    engine: Engine,
+    one: str,
+    other: str,
+    *,
+    include_rediscoveries: bool = False,
+    as_of: datetime | None = None,
 ) -> tuple[DerivationRecord, ...] | None:
     """Find one shortest chain of derivations between two blueprints, whichever of them is the older one.
 
@@ -178,31 +241,26 @@ def path(
 
     Raises:
         BlueprintNotFoundError: One of them does not exist.
+        QueryError: One was not known then.
     """
-    query = get("lineage/path" + _SUFFIX[include_rediscoveries])
+    if as_of is not None:
+        return shortest(engine, one, other, View(include_rediscoveries, as_of))
+    query = get("lineage/path" + SUFFIX[include_rediscoveries])
     if one == other:
         _found(engine, [one])
         return ()
-    shortest: tuple[DerivationRecord, ...] | None = None
+    best: tuple[DerivationRecord, ...] | None = None
     for child, ancestor in ((one, other), (other, one)):
         rows = engine.read(query, {"child": child, "ancestor": ancestor})
         if not rows:
             _found(engine, [one, other])
             continue  # they appeared in between
         chain = chain_of(rows[0])
-        if chain and (shortest is None or len(chain) < len(shortest)):
-            shortest = chain  # with rediscoveries both directions can lead to the goal
-        if shortest and not include_rediscoveries:
+        if chain and (best is None or len(chain) < len(best)):
+            best = chain  # with rediscoveries both directions can lead to the goal
+        if best and not include_rediscoveries:
             break
-    return shortest
-
-
-def chain_of(row: Row) -> tuple[DerivationRecord, ...] | None:
-    """Make records of a row of `lineage/path`."""
-    if row["ids"] is None:
-        return None
-    ends = zip(row["ids"], row["ids"][1:], row["derivations"], strict=False)
-    return tuple(_record(child, parent, found["type"], found) for child, parent, found in ends)
+    return best
 
 
 # ---------------------------------------------------------------- walking
@@ -212,14 +270,13 @@ def chain_of(row: Row) -> tuple[DerivationRecord, ...] | None:
 class _Direction:
     """Up or down, and what its queries are called."""
 
-    members: str
     member: str
     step: str
     upwards: bool
 
 
-_UP = _Direction("lineage/ancestors", "lineage/ancestor", "lineage/step_up", upwards=True)
-_DOWN = _Direction("lineage/descendants", "lineage/descendant", "lineage/step_down", upwards=False)
+_UP = _Direction("lineage/ancestor", "lineage/step_up", upwards=True)
+_DOWN = _Direction("lineage/descendant", "lineage/step_down", upwards=False)
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
 
@@ -229,75 +286,71 @@ def _relatives(
     blueprint_id: str,
     max_generations: int | None,
     limit: int | None,
-    *,
-    wide: bool,
+    view: View,
+    which: Which,
 ) -> Answer[Relative]:
     _check(max_generations, limit)
-    if max_generations is None and limit is None:
-        members = _start_members(engine, direction, blueprint_id, wide=wide)
-        return _walk_from(inside(members, upwards=direction.upwards), blueprint_id).answer(None)
-    step = _stepwise(engine, direction, wide=wide)
-    met = _walk_from(step, blueprint_id, max_generations, limit, rounds=_ROUNDS)
+    if (max_generations is None and limit is None) or which.narrows or view.as_of is not None:
+        return _whole(engine, direction, blueprint_id, max_generations, limit, view, which)
+    met = _walk_from(_stepwise(engine, direction, view), blueprint_id, max_generations, limit, _ROUNDS)
     if met.too_deep:
-        members = _start_members(engine, direction, blueprint_id, wide=wide)
-        met = _walk_from(inside(members, upwards=direction.upwards), blueprint_id, max_generations, limit)
-        return met.answer(len(members) - 1)
+        return _whole(engine, direction, blueprint_id, max_generations, limit, view, which)
     if met.cut is None:
         return met.answer(None)
-    query = get(f"{direction.member}_count{_SUFFIX[wide]}")
-    rows = engine.read(query, {"id": blueprint_id})
+    rows = engine.read(get(f"{direction.member}_count{view.suffix}"), {"id": blueprint_id})
     return met.answer(rows[0]["total"] if rows else None)
 
 
-def _walk_from(
-    fetch: Fetch,
+def _whole(
+    engine: Engine,
+    direction: _Direction,
     blueprint_id: str,
-    max_generations: int | None = None,
-    limit: int | None = None,
-    *,
-    rounds: int | None = None,
+    max_generations: int | None,
+    limit: int | None,
+    view: View,
+    which: Which,
+) -> Answer[Relative]:
+    """Fetch a family whole, and cut it here."""
+    family = (above if direction.upwards else below)(engine, blueprint_id, view)
+    onward = family.parents if direction.upwards else family.children
+    found = levels(onward, [blueprint_id])
+    return relatives(
+        family,
+        found,
+        start=blueprint_id,
+        kept=matching(engine, list(found), which, view) if which.narrows else None,
+        max_generations=max_generations,
+        limit=limit,
+    )
+
+
+def _walk_from(
+    fetch_level: Fetch, blueprint_id: str, max_generations: int | None, limit: int | None, rounds: int
 ) -> Walk:
-    start = fetch([blueprint_id]).get(blueprint_id)
+    start = fetch_level([blueprint_id]).get(blueprint_id)
     if start is None:
         raise BlueprintNotFoundError(blueprint_id)
     onward = [following for following in start.onward if following != blueprint_id]
-    return walk(fetch, onward, 1, max_generations, limit, start=blueprint_id, rounds=rounds)
+    return walk(fetch_level, onward, 1, max_generations, limit, start=blueprint_id, rounds=rounds)
 
 
-def _stepwise(engine: Engine, direction: _Direction, *, wide: bool) -> Fetch:
+def _stepwise(engine: Engine, direction: _Direction, view: View) -> Fetch:
     """Fetch each level when the walk comes to it."""
     query = get(direction.step)
+    asked = {"rediscoveries": view.rediscoveries, "as_of": view.at}
 
-    def fetch(ids: Sequence[str]) -> Mapping[str, Member]:
+    def fetch_level(ids: Sequence[str]) -> Mapping[str, Member]:
         return {
             row["id"]: Member(row["name"], tuple(row["parents"]), tuple(row["onward"]))
             for begin in range(0, len(ids), _BATCH)
-            for row in engine.read(query, {"ids": ids[begin : begin + _BATCH], "rediscoveries": wide})
+            for row in engine.read(query, {"ids": list(ids[begin : begin + _BATCH]), **asked})
         }
 
-    return fetch
-
-
-def _start_members(
-    engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool
-) -> Mapping[str, Member]:
-    members = _members(engine, direction.members + _SUFFIX[wide], {"id": blueprint_id})
-    if not members:
-        raise BlueprintNotFoundError(blueprint_id)
-    return members
-
-
-def _members(engine: Engine, query: str, parameters: Mapping[str, object]) -> dict[str, Member]:
-    (row,) = engine.read(get(query), parameters)
-    columns = zip(row["ids"], row["names"], row["parents"], strict=True)
-    return {
-        member: Member(name, above, above)
-        for member, name, above in ((member, name, tuple(above)) for member, name, above in columns)
-    }
+    return fetch_level
 
 
 def _ids(engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool) -> tuple[str, ...]:
-    query = get(f"{direction.member}_ids{_SUFFIX[wide]}")
+    query = get(f"{direction.member}_ids{SUFFIX[wide]}")
     (row,) = engine.read(query, {"id": blueprint_id})
     if not row["ids"]:
         raise BlueprintNotFoundError(blueprint_id)
@@ -305,18 +358,15 @@ def _ids(engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool
 
 
 def _found(engine: Engine, ids: Sequence[str]) -> None:
-    found = _stepwise(engine, _UP, wide=False)(ids)
+    found = _stepwise(engine, _UP, View())(ids)
     for wanted in ids:
         if wanted not in found:
             raise BlueprintNotFoundError(wanted)
 
 
 def _check(max_generations: int | None, limit: int | None) -> None:
-    for name, value in (("max_generations", max_generations), ("limit", limit)):
-        if value is not None and value < 0:
-            raise QueryError(
-                f"{name} is {value}, but must be 0 or more", hint="leave it out to have them all"
-            )
+    require_count("max_generations", max_generations)
+    require_count("limit", limit)
 
 
 # ---------------------------------------------------------------- derivations
@@ -329,30 +379,7 @@ def _derivations(
     if not rows:
         raise BlueprintNotFoundError(blueprint_id)
     return tuple(
-        _record(row["child"], row["parent"], row["type"], row["properties"])
+        record_of(row["child"], row["parent"], row["type"], row["properties"])
         for row in rows
         if row["type"] is not None
-    )
-
-
-def _record(child: str, parent: str, relationship: str, properties: Mapping[str, Any]) -> DerivationRecord:
-    missing = [name for name in ("kind", "actor", "registered_at") if properties.get(name) is None]
-    if missing:
-        raise IntegrityError(
-            child,
-            f"its derivation from `{parent}` has no {' and no '.join(missing)}",
-            recorded=str(properties.get("key")),
-        )
-    at: datetime | str = properties["registered_at"]
-    return DerivationRecord(
-        child=child,
-        parent=parent,
-        kind=properties["kind"],
-        mutation_type=properties.get("mutation_type"),
-        edits=tuple(json.loads(properties.get("edits") or "[]")),
-        actor=properties["actor"],
-        reason=properties.get("reason"),
-        # Where a zone has a name, it stands in brackets behind the offset.
-        registered_at=datetime.fromisoformat(at.partition("[")[0]) if isinstance(at, str) else at,
-        rediscovery=relationship == "REDISCOVERED_FROM",
     )

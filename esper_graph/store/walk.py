@@ -107,18 +107,3 @@ def walk(
         seen |= onward
         generation += 1
     return Walk(members, generations, start, cut)
-
-
-def inside(members: Mapping[str, Member], *, upwards: bool) -> Fetch:
-    """Walk inside what was fetched already."""
-    if not upwards:
-        below: dict[str, list[str]] = {member: [] for member in members}
-        for member, entry in members.items():
-            for parent in entry.parents:
-                if parent in below:
-                    below[parent].append(member)
-        members = {
-            member: Member(entry.name, entry.parents, tuple(below[member]))
-            for member, entry in members.items()
-        }
-    return lambda ids: {member: members[member] for member in ids if member in members}

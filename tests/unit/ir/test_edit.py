@@ -108,6 +108,11 @@ def test_edits_survive_as_plain_data() -> None:
         {"type": "add_edge", "edge": {"id": "new", "source": "fc1", "target": "sum"}},
         {"type": "remove_edge", "edge_id": "new"},
         {"type": "replace_node", "node_id": "relu", "node": {"id": "relu", "op_type": "abs"}},
+        {"type": "remove_attribute", "node_id": "fc1", "attribute": "bias"},
+        {"type": "modify_field", "node_id": "fc1", "field": "precision", "value": "bf16"},
+        {"type": "rewire_edge", "edge_id": "e1", "source": "split", "source_port": 1},
+        {"type": "replace_edge", "edge_id": "e1", "edge": {"id": "e1", "source": "a", "target": "b"}},
+        {"type": "define_block", "definition": network().to_json(indent=None)},
     ]
     for data in edits:
         assert edit_from(data).to_dict() == data

@@ -1,0 +1,19 @@
+// Several blueprints and everything that any of them descends from, each member once, with its own
+// parents: what their common ancestors, and the nearest of them, are found in.
+// One row of three lists that go together; the blueprints themselves are among the members.
+// With a time, whoever asks walks along the parents.
+// param ids LIST<STRING> the blueprints
+// param as_of STRING? the family as it was known then, as ISO 8601; null for all that is known
+// returns ids, names, parents
+// access read
+// try :param ids => ['simple_mlp', 'simple_mlp_wide']
+// try :param as_of => null
+UNWIND $ids AS wanted
+MATCH (b:Blueprint {id: wanted}) WHERE $as_of IS NULL OR b.registered_at <= datetime($as_of)
+CALL (b) { MATCH (b)-[:DERIVED_FROM*0..]->(m:Blueprint) RETURN DISTINCT m }
+WITH DISTINCT m
+WITH m.id AS id, coalesce(m.name, '') AS name,
+     [(m)-[d:DERIVED_FROM]->(p:Blueprint)
+      WHERE $as_of IS NULL OR d.registered_at <= datetime($as_of) | p.id] AS above
+ORDER BY id
+RETURN collect(id) AS ids, collect(name) AS names, collect(above) AS parents;

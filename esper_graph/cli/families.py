@@ -1,0 +1,77 @@
+"""What the commands about families share: their options, and what a time on the command line is."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+Command = Callable[..., None]
+
+
+class Moment(click.ParamType[datetime]):
+    """A time with its zone, as ISO 8601."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """See `click.ParamType.convert`."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"`{value}` is no time; write it like 2026-11-25T12:00:00Z", param, ctx)
+        if found.utcoffset() is None:
+            self.fail(f"`{value}` has no time zone; add one, such as Z or +01:00", param, ctx)
+        return found
+
+
+MOMENT = Moment()
+
+
+def view_options(command: Command) -> Command:
+    """Add --rediscoveries and --as-of."""
+    command = click.option("--rediscoveries", is_flag=True, help="Follow rediscoveries too.")(command)
+    return as_of_option(command)
+
+
+def as_of_option(command: Command) -> Command:
+    """Add --as-of."""
+    return click.option(
+        "--as-of",
+        type=MOMENT,
+        metavar="TIME",
+        help="The family as it was known then, such as 2026-11-25T12:00Z.",
+    )(command)
+
+
+def limit_option(what: str, default: int | None = None) -> Callable[[Command], Command]:
+    """Add --limit."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=f"Most {what} to list.",
+    )
+
+
+def which_options(command: Command) -> Command:
+    """Add what narrows a list of relatives."""
+    for option in (
+        click.option("--max", type=float, metavar="X", help="Up to this value."),
+        click.option("--min", type=float, metavar="X", help="From this value on."),
+        click.option("--device", metavar="DEVICE", help="Taken on this device."),
+        click.option("--metric", metavar="NAME", help="Only those with a newest value of this metric."),
+        click.option("--until", type=MOMENT, metavar="TIME", help="Only those registered then or earlier."),
+        click.option("--since", type=MOMENT, metavar="TIME", help="Only those registered then or later."),
+        click.option(
+            "--tag", metavar="TAG", multiple=True, help="Only those with this tag; several mean all of them."
+        ),
+        click.option("--by", metavar="ACTOR", help="Only those that came from a derivation by this actor."),
+        click.option("--kind", metavar="KIND", help="Only those that came from a derivation of this kind."),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,154 @@
+"""All ways between two blueprints: counted by arithmetic, and only as many made as are asked for.
+
+The number of ways doubles with each crossover, so none is made to be counted: a blueprint is reached in as
+many ways as its children together. The ways that are listed are made in order, shortest first, and whatever
+is begun leads to the goal, so that the work is bounded by what is returned.
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, pairwise, product
+
+from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.records import DerivationRecord
+from esper_graph.store.derivations import derivations_of
+from esper_graph.store.engines import Engine
+from esper_graph.store.family import Family, View, fetch, in_order, levels, require, require_count
+
+Way = tuple[DerivationRecord, ...]
+
+_NOW = View()
+
+
+def paths(engine: Engine, one: str, other: str, *, limit: int = 100, view: View = _NOW) -> Answer[Way]:
+    """List the chains of derivations between two blueprints, whichever of them is the older one.
+
+    Each leads from the newer one up to the older one and meets no blueprint twice. Shorter ones come first,
+    then by the ids along them; of two derivations between the same pair, the older one. With rediscoveries
+    there can be chains in both directions: those from `one` up to `other` stand first.
+
+    Args:
+        limit: Most to make.
+
+    Returns:
+        None at all where neither descends from the other; one empty chain where both are the same blueprint.
+        `total` counts all of them, made or not; only where rediscoveries lead in a circle nobody counted.
+
+    Raises:
+        BlueprintNotFoundError: One of them does not exist.
+        QueryError: One was not known then, or the limit is below 1.
+    """
+    require_count("limit", limit, 1)
+    if one == other:
+        _directions(engine, one, other, view)
+        return Answer([()])
+    found: list[Way] = []
+    total: int | None = 0
+    more = False
+    for child, ancestor, between in _directions(engine, one, other, view):
+        count = ways(between, child, ancestor)
+        total = None if total is None or count is None else total + count
+        room = limit - len(found) + 1
+        made = _made(engine, between, child, ancestor, room, view)
+        more = more or len(made) == room
+        found += made[: limit - len(found)]
+    return Answer(found, truncated_by="limit", total=total) if more else Answer(found)
+
+
+def shortest(engine: Engine, one: str, other: str, view: View) -> Way | None:
+    """Find one shortest chain of derivations between two blueprints, or None; raises like `paths`."""
+    directions = _directions(engine, one, other, view)
+    if one == other:
+        return ()
+    found = [
+        way
+        for child, ancestor, between in directions
+        for way in _made(engine, between, child, ancestor, 1, view)
+    ]
+    return min(found, key=len, default=None)
+
+
+def _directions(engine: Engine, one: str, other: str, view: View) -> list[tuple[str, str, Family]]:
+    """List in which directions a blueprint leads up to the other, with what lies between."""
+    family = fetch(engine, "lineage/common_ancestors", view, ids=sorted({one, other}))
+    require(engine, family, (one, other), view)
+    return [
+        (child, ancestor, family.only(levels(family.children, [ancestor])).above([child]))
+        for child, ancestor in ((one, other), (other, one))
+        if child in levels(family.children, [ancestor])
+    ]
+
+
+def ways(family: Family, child: str, ancestor: str) -> int | None:
+    """Count the chains of derivations from a blueprint up to an ancestor; None where some lead in a circle.
+
+    Example:
+        >>> ways(Family({}, {"d": ("b", "c"), "b": ("a", "a"), "c": ("a",), "a": ()}), "d", "a")
+        3
+    """
+    order = in_order(family)
+    if order is None:
+        return None
+    counts = dict.fromkeys(order, 0)
+    counts[child] = 1
+    for member in reversed(order):
+        for parent in family.parents[member]:
+            counts[parent] += counts[member]
+    return counts[ancestor]
+
+
+def chains(family: Family, child: str, ancestor: str, most: int | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield the ids along each chain, shortest first, then by id; none meets a blueprint twice.
+
+    What is begun and waits is ordered by the length that it will have at least, and every beginning leads
+    to the goal: best-first search with exact distances.
+
+    Args:
+        family: Only members that lie between the two.
+        most: How many will be asked for: no more need to wait.
+
+    Example:
+        >>> family = Family({}, {"d": ("b", "a"), "c": ("a",), "b": ("c", "a"), "a": ()})
+        >>> list(chains(family, "d", "a"))
+        [('d', 'a'), ('d', 'b', 'a'), ('d', 'b', 'c', 'a')]
+    """
+    acyclic = in_order(family) is not None
+    distance = levels(family.children, [ancestor])
+    waiting: list[tuple[int, tuple[str, ...]]] = [(distance[child], (child,))]
+    while waiting:
+        _, begun = heapq.heappop(waiting)
+        chain = list(begun)
+        while chain[-1] != ancestor:
+            left = distance if acyclic else _left(family, ancestor, chain)
+            onward = sorted({(left[one], one) for one in family.parents[chain[-1]] if one in left})
+            best, *others = onward
+            for steps, one in others:
+                heapq.heappush(waiting, (len(chain) + steps, (*chain, one)))
+            if most is not None and len(waiting) > 2 * most:
+                waiting = heapq.nsmallest(most, waiting)
+            chain.append(best[1])
+        yield tuple(chain)
+
+
+def _left(family: Family, ancestor: str, chain: Sequence[str]) -> Mapping[str, int]:
+    """How far each member is from the goal, where what the chain has met is left out."""
+    met = set(chain)
+    below = {
+        one: () if one in met else [child for child in children if child not in met]
+        for one, children in family.children.items()
+    }
+    return levels(below, [ancestor])
+
+
+def _made(engine: Engine, family: Family, child: str, ancestor: str, most: int, view: View) -> list[Way]:
+    """Make the first chains, with their derivations."""
+    first = list(islice(chains(family, child, ancestor, most), most))
+    records: dict[tuple[str, str], list[DerivationRecord]] = {}
+    for record in derivations_of(engine, list({one for chain in first for one in chain[:-1]}), view):
+        records.setdefault((record.child, record.parent), []).append(record)
+    every = (
+        way
+        for chain in first
+        for way in product(*(records.get(pair, ()) for pair in pairwise(chain)))  # one may be purged since
+    )
+    return list(islice(every, most))

@@ -1,0 +1,84 @@
+"""A part of the family tree as one plain document: blueprints and the derivations between them."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from esper_graph.errors import QueryError
+from esper_graph.property_graph.catalogue import get
+from esper_graph.property_graph.records import DerivationRecord
+from esper_graph.store.derivations import derivations_of, time_of
+from esper_graph.store.engines import Engine, Row
+from esper_graph.store.family import View, fetch, require, require_count
+from esper_graph.store.lineage import tree
+
+FORMAT = "esper-graph/lineage"
+FORMAT_VERSION = 1
+
+_NOW = View()
+_BATCH = 5_000
+
+
+def document(
+    engine: Engine, ids: Sequence[str], *, only: bool = False, limit: int | None = None, view: View = _NOW
+) -> dict[str, Any]:
+    """Describe the families of some blueprints, or only these blueprints, as plain data.
+
+    Args:
+        ids: One or more.
+        only: Leave out whom they are related to: just these, with the derivations between them.
+        limit: Most blueprints; derivations to those that are left out are left out too.
+
+    Returns:
+        `format`, `format_version`, `as_of`, `include_rediscoveries`, `blueprints` and `derivations`, both in
+        the order of ids, and `complete`, `truncated_by`, `omitted_count` and `total` of the blueprints.
+
+    Raises:
+        BlueprintNotFoundError: One of them does not exist.
+        QueryError: None is given, one was not known then, or the limit is below 1.
+    """
+    require_count("limit", limit, 1)
+    asked = list(dict.fromkeys(ids))
+    if not asked:
+        raise QueryError("the lineage of which blueprints?", hint="give one or more ids")
+    if only:
+        require(engine, fetch(engine, "lineage/common_ancestors", view, ids=asked), asked, view)
+        chosen = asked
+    else:
+        nearest: dict[str, int] = {}
+        for one in asked:
+            family = tree(engine, one, include_rediscoveries=view.rediscoveries, as_of=view.as_of)
+            for member in family:
+                nearest[member.id] = min(member.generation, nearest.get(member.id, member.generation))
+        chosen = sorted(nearest, key=lambda one: (nearest[one], one))
+    kept = chosen if limit is None else chosen[:limit]
+    rows: list[Row] = []
+    for begin in range(0, len(kept), _BATCH):
+        some = {"ids": sorted(kept)[begin : begin + _BATCH]}
+        rows += [
+            row | {"registered_at": at and time_of(at).isoformat()}
+            for row in engine.read(get("lineage/members"), some)
+            for at in (row["registered_at"],)
+        ]
+    inside = {row["id"] for row in rows}
+    derivations = [one for one in derivations_of(engine, list(inside), view) if one.parent in inside]
+    omitted = len(chosen) - len(kept)
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "as_of": None if view.as_of is None else view.as_of.isoformat(),
+        "include_rediscoveries": view.rediscoveries,
+        "complete": not omitted,
+        "truncated_by": "limit" if omitted else None,
+        "omitted_count": omitted,
+        "total": len(chosen),
+        "blueprints": rows,
+        "derivations": [_plain(one) for one in derivations],
+    }
+
+
+def _plain(derivation: DerivationRecord) -> dict[str, Any]:
+    values = {one.name: getattr(derivation, one.name) for one in fields(derivation)}
+    at: datetime = values["registered_at"]
+    return values | {"edits": [dict(edit) for edit in values["edits"]], "registered_at": at.isoformat()}
