@@ -352,7 +352,7 @@ def test_a_size_that_stands_only_inside_an_expression_is_solved_for() -> None:
 
 
 def test_a_size_that_no_input_determines_is_refused_when_compiling() -> None:
-    blueprint = single("identity", {}, ["n*m", 3])
+    blueprint = single("identity", {}, ["n*n", 3])
     with pytest.raises(LoweringError, match="cannot be read off any input"):
         compile_blueprint(CompileJob(blueprint))
 
