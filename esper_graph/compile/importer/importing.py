@@ -118,31 +118,23 @@ def import_with_weights(
             refused=walk.refused,
             hint="write the module without them",
         )
-    alive = walk.draft.alive()
-    nodes = [walk.draft.nodes[at] for at in alive]
-    owned = {weight.name for node in nodes for weight in node.owned.values()}
+    owned = {weight.name for at in walk.draft.alive() for weight in walk.draft.nodes[at].owned.values()}
     sizes = {parameter: tensor.numel() for parameter, tensor in module.named_parameters()}
     unused = tuple(parameter for parameter in sizes if parameter not in owned)
     notes = (*exported.notes, *_left_out(sizes, unused))
-    limits = {limit: value for limit, value in (("max_nodes", max_nodes), ("max_depth", max_depth)) if value}
-    if max_nodes:
-        limits["max_edges"] = _EDGES * max_nodes
-    builder = Builder(
-        id,
+    blueprint, weights, names = build(
+        walk.draft,
+        id=id,
         name=title,
-        tags=list(tags),
+        tags=tags,
         description=_described(module, notes),
-        limits=limits,
+        max_nodes=max_nodes,
+        max_depth=max_depth,
     )
-    id_of = dict(zip(alive, node_ids(nodes), strict=True))
-    _build(builder, walk.draft, id_of)
-    blueprint = builder.finish()
-    blueprint.validate()
-    owners = {id_of[at]: node.owned for at, node in zip(alive, nodes, strict=True) if _owns(node)}
     return Imported(
         blueprint,
-        weights={node: {key: one.tensor for key, one in mine.items()} for node, mine in owners.items()},
-        names={node: {key: one.name for key, one in mine.items()} for node, mine in owners.items()},
+        weights=weights,
+        names=names,
         rest={
             key: tensor.detach()
             for key, tensor in module.state_dict().items()
@@ -155,11 +147,45 @@ def import_with_weights(
     )
 
 
+def build(
+    draft: Draft,
+    *,
+    id: str,
+    name: str,
+    tags: Collection[str],
+    description: str,
+    max_nodes: int | None,
+    max_depth: int | None,
+) -> tuple[BlueprintIR, dict[str, dict[str, Tensor]], dict[str, dict[str, str]]]:
+    """Make the blueprint of a draft.
+
+    Returns:
+        The blueprint; its weights, and their names where they came from, by node id and name in the op.
+
+    Raises:
+        BlueprintError: It is not valid, or larger than allowed.
+    """
+    limits = {limit: value for limit, value in (("max_nodes", max_nodes), ("max_depth", max_depth)) if value}
+    if max_nodes:
+        limits["max_edges"] = _EDGES * max_nodes
+    builder = Builder(id, name=name, tags=list(tags), description=description, limits=limits)
+    alive = draft.alive()
+    nodes = [draft.nodes[at] for at in alive]
+    id_of = dict(zip(alive, node_ids(nodes), strict=True))
+    _add_nodes(builder, draft, id_of)
+    blueprint = builder.finish()
+    blueprint.validate()
+    owners = {id_of[at]: node.owned for at, node in zip(alive, nodes, strict=True) if _owns(node)}
+    weights = {node: {key: one.tensor for key, one in mine.items()} for node, mine in owners.items()}
+    names = {node: {key: one.name for key, one in mine.items()} for node, mine in owners.items()}
+    return blueprint, weights, names
+
+
 def _owns(node: DraftNode) -> bool:
     return bool(node.owned) and node.shares is None
 
 
-def _build(builder: Builder, draft: Draft, id_of: Mapping[int, str]) -> None:
+def _add_nodes(builder: Builder, draft: Draft, id_of: Mapping[int, str]) -> None:
     """Add the nodes that are needed, in the order in which they were raised."""
     built: dict[int, Built] = {}
 

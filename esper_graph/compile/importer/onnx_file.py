@@ -4,14 +4,8 @@ from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
-from esper_graph.compile.importer.importing import (
-    Imported,
-    _build,  # pyright: ignore[reportPrivateUsage]
-    _owns,  # pyright: ignore[reportPrivateUsage]
-)
-from esper_graph.compile.importer.naming import node_ids
+from esper_graph.compile.importer.importing import Imported, build
 from esper_graph.errors import ConfigError, ImporterError
-from esper_graph.ir.build import Builder
 
 
 def import_onnx(
@@ -79,30 +73,22 @@ def import_onnx(
             refused=walk.refused,
             hint="export the model without them",
         )
-    alive = walk.draft.alive()
-    nodes = [walk.draft.nodes[at] for at in alive]
-    owned = {weight.name for node in nodes for weight in node.owned.values()}
-    limits = {limit: value for limit, value in (("max_nodes", max_nodes), ("max_depth", max_depth)) if value}
-    if max_nodes:
-        limits["max_edges"] = 5 * max_nodes
+    owned = {weight.name for at in walk.draft.alive() for weight in walk.draft.nodes[at].owned.values()}
     origin = printable(" ".join(part for part in (model.producer_name, model.producer_version) if part))
     described = f"imported from ONNX, op set {found.opset}" + (f", written by {origin}" if origin else "")
-    builder = Builder(
-        id,
+    blueprint, weights, names = build(
+        walk.draft,
+        id=id,
         name=title,
-        tags=list(tags),
+        tags=tags,
         description="; ".join([described, *walk.notes[:3]])[:1000],
-        limits=limits,
+        max_nodes=max_nodes,
+        max_depth=max_depth,
     )
-    id_of = dict(zip(alive, node_ids(nodes), strict=True))
-    _build(builder, walk.draft, id_of)
-    blueprint = builder.finish()
-    blueprint.validate()
-    owners = {id_of[at]: node.owned for at, node in zip(alive, nodes, strict=True) if _owns(node)}
     return Imported(
         blueprint,
-        weights={node: {key: one.tensor for key, one in mine.items()} for node, mine in owners.items()},
-        names={node: {key: one.name for key, one in mine.items()} for node, mine in owners.items()},
+        weights=weights,
+        names=names,
         rest={key: tensor for key, tensor in found.tensors.items() if key not in owned},
         open_batch=walk.open_batch,
         notes=tuple(walk.notes),
