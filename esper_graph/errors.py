@@ -15,6 +15,7 @@
     ├── StoreError
     │   ├── BlueprintNotFoundError (LookupError)
     │   ├── IdTakenError                   the id already names another structure
+    │   ├── OperationTakenError            the operation's id already names another operation
     │   ├── QueryError                     a query's parameters are wrong, or the engine refused it
     │   │   └── UnknownQueryError (LookupError)
     │   ├── StoreUnavailableError          no engine answers
@@ -272,6 +273,27 @@ class IdTakenError(StoreError):
             f"the id `{blueprint_id}` is taken by another structure",
             where=[f"held     {held}", f"offered  {offered}"],
             hint="registered content never changes: choose another id, or leave it empty to have one made",
+        )
+
+
+class OperationTakenError(StoreError):
+    """The id of an operation was used before, for something else.
+
+    Attributes:
+        held: What the operation of this id was.
+        offered: What asked for it now.
+    """
+
+    exit_code = 6
+
+    def __init__(self, operation_id: str, *, held: str, offered: str) -> None:
+        self.operation_id = operation_id
+        self.held = held
+        self.offered = offered
+        super().__init__(
+            f"the operation `{operation_id}` was another one",
+            where=[f"held     {held}", f"offered  {offered}"],
+            hint="the id of an operation is given again only to repeat it; choose another id",
         )
 
 

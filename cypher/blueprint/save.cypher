@@ -6,7 +6,7 @@
 // param operation_id STRING the operation
 // param at STRING when, as ISO 8601
 // param event MAP further properties of the event, should it be new
-// returns number, id, name, own, fresh, feeds, awaited
+// returns number, id, name, description, author, own, fresh, feeds, awaited
 // access write
 // try :param rows => []
 // try :param operation_id => 'operation-1'
@@ -77,5 +77,6 @@ FOREACH (name IN row.categories | MERGE (c:Category {name: name}) MERGE (b)-[:IN
 MERGE (e:Event {operation_id: $operation_id})
 ON CREATE SET e += $event, e.at = datetime($at)
 MERGE (e)-[:CONCERNS]->(b)
-RETURN row.number AS number, b.id AS id, b.name AS name, own, fresh, feeds,
+RETURN row.number AS number, b.id AS id, b.name AS name,
+       coalesce(b.description, '') AS description, coalesce(b.author, '') AS author, own, fresh, feeds,
        [name IN row.names WHERE EXISTS { MATCH (:ExternalParent {id: name}) }] AS awaited;

@@ -1,5 +1,6 @@
 """The command line: parse, call the registry, print. `esper-graph --help` loads click and little else."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = root.main(args=list(arguments), prog_name="esper-graph", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo("aborted", err=True)
         code = 1
@@ -94,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _show(error, as_json="--json" in arguments)
         code = error.exit_code
     except BrokenPipeError:  # `… | head` has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the exit
+        code = 0
+    except SystemExit:  # so says click that it met a broken pipe; nothing else here exits
         code = 0
     sys.exit(code if isinstance(code, int) else 0)
 

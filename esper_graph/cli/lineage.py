@@ -196,11 +196,13 @@ def path(
         note("neither derives from the other")
         click.get_current_context().exit(1)
         return
-    ids = [*(step.child for step in found[:1]), *(step.parent for step in found)]
+    ids = [*(step.child for step in found[:1]), *(step.parent for step in found)] or [store.resolve(one)]
     if quiet:
         for name in ids:
             click.echo(name)
         return
+    if not found:
+        note(f"both are `{ids[0]}`")
     for step in found:
         text = f" ({step.mutation_type})" if step.mutation_type else ""
         click.echo(f"{step.child} -> {step.parent}  {step.kind}{text}")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from esper_graph.config import Manifest, Settings, load_manifest, load_settings
-from esper_graph.errors import BlueprintNotFoundError, ConfigError
+from esper_graph.errors import BlueprintNotFoundError, ConfigError, StoreError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.identifiers import new_id
 from esper_graph.property_graph.records import Operation
@@ -44,6 +44,7 @@ class OpenStore:
         self.manifest: Manifest = load_manifest(self.settings.manifest)
         self._adopt = adopt
         self._opened: Engine | None = None
+        self._closed = False
         self._finalizer: weakref.finalize[[], Self] | None = None
 
     @property
@@ -53,7 +54,10 @@ class OpenStore:
         Raises:
             StoreUnavailableError: No engine answers.
             SchemaVersionError: The database belongs to something else, or to a newer esper_graph.
+            StoreError: The registry was closed.
         """
+        if self._closed:
+            raise StoreError("this registry is closed", hint="open another one for further calls")
         if self._opened is None:
             from esper_graph.store import schema
             from esper_graph.store.engines import open_engine
@@ -73,6 +77,7 @@ class OpenStore:
         if self._finalizer is not None:
             self._finalizer()
         self._opened = self._finalizer = None
+        self._closed = True
 
     def __enter__(self) -> Self:
         return self

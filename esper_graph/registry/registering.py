@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from esper_graph.config import Validation
-from esper_graph.errors import EvolutionError, LimitExceededError, UnknownParentError
+from esper_graph.errors import (
+    EvolutionError,
+    FormatError,
+    LimitExceededError,
+    LineageError,
+    Problem,
+    UnknownParentError,
+)
 from esper_graph.ir.blocks import definitions
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.check import raise_limits
@@ -54,6 +61,7 @@ class Registering(OpenStore):
             BlueprintError: The blueprint is not valid; nothing is stored.
             UnknownParentError: A parent is not in this store.
             IdTakenError: The id already names another structure.
+            OperationTakenError: The operation of this id did something else.
         """
         return self.register_one(
             blueprint,
@@ -85,8 +93,9 @@ class Registering(OpenStore):
         operation_id: str | None = None,
     ) -> Registration:
         """Register a blueprint and tell what became of it; arguments and errors as in `register`."""
-        from esper_graph.store import blueprints
+        from esper_graph.store import blueprints, events
 
+        require_blueprint(blueprint)
         if parents is not None:
             blueprint = blueprint.changed(derivations=_derivations(parents, kind, mutation_type, reason))
         limits = raise_limits(
@@ -105,6 +114,8 @@ class Registering(OpenStore):
             version = 1 + max(parent.version for parent in known.values()) if known else None
         prepared = self._with_definitions(blueprint, limits, version)
         operation = self._operation("blueprint.register", actor, reason, operation_id)
+        if operation_id is not None:
+            events.require_repeat(self.engine, operation_id, operation.action, blueprint.fingerprint)
         *_, registration = blueprints.save(
             self.engine, prepared, operation, self.manifest, external_parents=external_parents
         )
@@ -138,6 +149,7 @@ class Registering(OpenStore):
         def prepared() -> Iterator[Prepared]:
             place, defined = 0, set[str]()
             for blueprint in blueprints:
+                require_blueprint(blueprint)
                 *inner, own = self._inheriting(blueprint)
                 new = [one for one in inner if one.blueprint.fingerprint not in defined]
                 defined.update(one.blueprint.fingerprint for one in new)
@@ -269,9 +281,21 @@ class Registering(OpenStore):
         )
 
 
+def require_blueprint(value: object) -> None:
+    """Refuse what is no `BlueprintIR`."""
+    if not isinstance(value, BlueprintIR):
+        message = f"a blueprint is wanted, and this is a {type(value).__name__}"
+        hint = "`BlueprintIR.from_dict` makes one of plain data"
+        raise FormatError(Problem("format", message, hint=hint))
+
+
 def _derivations(
     parents: Sequence[str], kind: str | None, mutation_type: str | None, reason: str | None
 ) -> list[Derivation]:
+    if isinstance(parents, str):
+        raise LineageError(
+            f"`parents` is a list of ids, and this is the text {parents!r}", hint=f"parents=[{parents!r}]"
+        )
     kind = kind or ("crossover" if len(parents) > 1 else "mutation")
     return [
         Derivation(parent_id=parent, kind=kind, mutation_type=mutation_type, reason=reason)  # pyright: ignore[reportArgumentType]

@@ -29,6 +29,7 @@ BATCH_BYTES = 4 << 20
 _ATTEMPTS = 3
 _KEY_BYTES = 1_000  # more than the ids of parent and child and the key take, at their longest
 _SENT = ("id", "fingerprint", "properties", "created_at", "nodes", "feeds", "tags", "categories", "names")
+_OWN_WORDS = ("name", "description", "author")  # of a known structure, those of the first stay
 _NOT_CONTENT = frozenset({"uid", "position", "origin"})
 
 
@@ -252,9 +253,11 @@ class Batch:
             asked, fingerprint = one.blueprint.id, one.blueprint.fingerprint
             result = saved[fingerprint]
             warnings = one.warnings
-            if result["name"] != one.blueprint.name:
-                known = f"the structure is known as `{result['id']}`, which is called {result['name']!r}"
-                warnings = (*warnings, f"{known}; the name {one.blueprint.name!r} is not kept")
+            for what in _OWN_WORDS:
+                offered = getattr(one.blueprint, what)
+                if offered and offered != result[what]:
+                    known = f"the structure is known as `{result['id']}`, with the {what} {result[what]!r}"
+                    warnings = (*warnings, f"{known}; the {what} {offered!r} is not kept")
             registrations.append(
                 Registration(
                     id=result["id"],

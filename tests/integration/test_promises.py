@@ -4,11 +4,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from esper_graph.config import Settings, load_settings
-from esper_graph.errors import ConfigError, LimitExceededError, LineageCycleError
+from esper_graph.errors import (
+    ConfigError,
+    FormatError,
+    LimitExceededError,
+    LineageCycleError,
+    LineageError,
+    OperationTakenError,
+    StoreError,
+)
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
 from esper_graph.registry import BlueprintRegistry
@@ -149,10 +158,43 @@ def test_a_rediscovery_does_not_keep_a_leaf_from_being_purged(registry: Blueprin
     assert registry.doctor() == ()
 
 
-def test_the_name_of_a_duplicate_is_not_dropped_in_silence(registry: BlueprintRegistry) -> None:
+def test_the_words_of_a_duplicate_are_not_dropped_in_silence(registry: BlueprintRegistry) -> None:
     registry.register(perceptron(3))
-    found = registry.register_one(perceptron(3, "other").changed(name="another name"))
-    assert any("'another name' is not kept" in warning for warning in found.warnings)
+    words = {"name": "another name", "description": "says more", "author": "somebody else"}
+    found = registry.register_one(perceptron(3, "other").changed(**words))
+    for what, text in words.items():
+        assert any(f"the {what} {text!r} is not kept" in warning for warning in found.warnings)
+    assert registry.register_one(perceptron(3, "third").changed(name="mlp")).warnings == ()
+
+
+def test_the_id_of_an_operation_is_not_taken_for_another_blueprint(registry: BlueprintRegistry) -> None:
+    for _ in range(2):
+        registry.register(perceptron(3), operation_id="once")
+    registry.register(perceptron(4, "other"), operation_id="twice")
+    with pytest.raises(OperationTakenError) as caught:
+        registry.register(perceptron(5, "third"), operation_id="once")
+    assert perceptron(3).fingerprint in caught.value.held
+    assert sorted(registry) == ["mlp", "other"]
+
+
+def test_what_is_no_blueprint_and_no_list_of_parents_is_refused(registry: BlueprintRegistry) -> None:
+    wrong: Any = perceptron(3).to_dict()
+    with pytest.raises(FormatError, match="this is a dict"):
+        registry.register(wrong)
+    with pytest.raises(FormatError, match="this is a dict"):
+        registry.register_all([perceptron(3), wrong])
+    registry.register(perceptron(3))
+    with pytest.raises(LineageError, match="this is the text 'mlp'"):
+        registry.register(perceptron(4, "other"), parents="mlp")
+    assert list(registry) == ["mlp"]
+
+
+def test_a_closed_registry_says_so(registry: BlueprintRegistry) -> None:
+    registry.register(perceptron(3))
+    registry.close()
+    registry.close()
+    with pytest.raises(StoreError, match="closed"):
+        registry.get("mlp")
 
 
 def test_a_kernel_that_was_not_compared_is_compared_when_that_is_asked_for(
