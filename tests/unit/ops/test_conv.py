@@ -54,7 +54,6 @@ TRANSPOSES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("settings", CONV2D, ids=str)
 def test_conv2d_has_the_shape_the_work_and_the_parameters_of_torch(settings: dict[str, Any]) -> None:
     attributes = {"in_channels": 8, "out_channels": 12, **settings}
