@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry, state
-from esper_graph.cli.output import cell, document, note, table
+from esper_graph.cli.output import cell, document, emit, note, table
 
 
 @click.group(no_args_is_help=True)
@@ -47,11 +47,20 @@ def start(as_json: bool, quiet: bool) -> None:
 
 
 @store.command()
-def stop() -> None:
-    """Stop the embedded engine, whoever uses it."""
+@output_options
+def stop(as_json: bool, quiet: bool) -> None:
+    """Stop the embedded engine, whoever uses it; -q prints its directory if it was running."""
     from esper_graph.store.engines import embedded
 
-    note("stopped" if embedded.stop(_settings()) else "it was not running")
+    settings = _settings()
+    directory, stopped = str(settings.data_directory), embedded.stop(settings)
+    emit(
+        {"directory": directory, "stopped": stopped},
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [directory] if stopped else [],
+        people=lambda: note("stopped" if stopped else "it was not running"),
+    )
 
 
 @store.command()

@@ -325,8 +325,13 @@ def test_queries_are_listed_shown_run_and_opened(family: Commands) -> None:
     assert family.done("query", "run", "blueprint/count", "--json").json["items"][0] == {"count": 4} or (
         4 in family.done("query", "run", "blueprint/count", "--json").json["items"][0].values()
     )
+    assert family.done("query", "show", "browse/overview", "--json").json["access"] == "read"
     link = family.done("query", "open", "browse/overview").stdout
     assert link.startswith("http://localhost:7474/browser/?cmd=edit&arg=")
+    assert family.done("query", "open", "browse/overview", "--json").json["link"] == link.rstrip()
+    drawn = family.done("query", "run", "browse/family_tree", "id=root").stdout
+    assert "(:Blueprint root)" in drawn
+    assert "[:DERIVED_FROM mutation]" in drawn
     refused(family("query", "run", "browse/overveiw"), 3, "browse/overview")
     ran = family("query", "run", "blueprint/purge", "id=root")
     assert (ran.code, ran.stdout) == (1, "")
