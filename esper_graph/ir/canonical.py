@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 from esper_graph.ir.canonical_refine import Arc, Cells, both_ways, refine
 from esper_graph.ir.canonical_search import SearchLimitExceeded, order_cells
 
-__all__ = ["VISIT_LIMIT", "CanonicalForm", "SearchLimitExceeded", "canonical_form"]
+__all__ = ["VISIT_LIMIT", "CanonicalForm", "SearchLimitExceeded", "canonical_form", "canonical_order"]
 
 VISIT_LIMIT = 300_000
 
@@ -89,13 +89,25 @@ def canonical_form(
         if not (0 <= source < count and 0 <= target < count):
             raise IndexError(f"an arc leads from {source} to {target}, but the vertices are 0 to {count - 1}")
         numbered.append((source, target, code[name]))
-    order = _order(colours, numbered, len(arc_names), visit_limit)
+    order = canonical_order(colours, numbered, len(arc_names), visit_limit)
     encoding = _encode(order, vertex_names, colours, arc_names, numbered)
     return CanonicalForm(tuple(order), encoding)
 
 
-def _order(colours: list[int], arcs: list[Arc], width: int, visit_limit: int) -> list[int]:
-    """The vertices in canonical order; `width` is the number of arc labels."""
+def canonical_order(
+    colours: list[int], arcs: list[Arc], width: int, visit_limit: int = VISIT_LIMIT
+) -> list[int]:
+    """Order vertices that are coloured by numbers, which isomorphic graphs must share.
+
+    Args:
+        colours: Colour of each vertex.
+        arcs: Source, target and number of each arc.
+        width: More than any arc's number; beyond that it does not matter.
+        visit_limit: See `canonical_form`.
+
+    Raises:
+        SearchLimitExceeded: The limit was reached.
+    """
     outgoing: list[list[Arc]] = [[] for _ in colours]
     indegree = [0] * len(colours)
     for arc in arcs:

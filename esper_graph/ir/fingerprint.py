@@ -34,11 +34,8 @@ def fingerprint(blueprint: "BlueprintIR") -> str:
         BlueprintError: Ids, attributes, wiring or shapes are not valid, so that there is no structure yet.
         LimitExceededError: A part is too symmetric to be put in order; it is named, nothing is guessed.
     """
+    labels, arcs = structure(blueprint)
     graph = blueprint.graph
-    if graph.problems or graph.order is None or blueprint.inference.problems:
-        blueprint.validate()
-        raise BlueprintError.of(graph.problems, blueprint.id)
-    labels, arcs = labelled_graph(graph, blueprint.inference)
     try:
         form = canonical_form(labels, arcs)
     except SearchLimitExceeded as error:
@@ -54,6 +51,19 @@ def fingerprint(blueprint: "BlueprintIR") -> str:
             blueprint_id=blueprint.id,
         ) from None
     return PREFIX + sha256(form.encoding).hexdigest()
+
+
+def structure(blueprint: "BlueprintIR") -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Write a valid blueprint as `labelled_graph` does.
+
+    Raises:
+        BlueprintError: Ids, attributes, wiring or shapes are not valid, so that there is no structure yet.
+    """
+    graph = blueprint.graph
+    if graph.problems or graph.order is None or blueprint.inference.problems:
+        blueprint.validate()
+        raise BlueprintError.of(graph.problems, blueprint.id)
+    return labelled_graph(graph, blueprint.inference)
 
 
 def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[tuple[int, int, str]]]:
