@@ -2,7 +2,7 @@
 
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from esper_graph.config import Validation
 from esper_graph.errors import (
@@ -21,6 +21,9 @@ from esper_graph.ir.specs import DERIVATION_KINDS, Derivation, freeze
 from esper_graph.property_graph.records import Registration
 from esper_graph.property_graph.registration import Prepared, id_of_child, prepare
 from esper_graph.registry.base import OpenStore
+
+if TYPE_CHECKING:
+    from esper_graph.store.blueprints import Inheritance
 
 Progress = Callable[[int, int | None], None]
 """Called with how much is done and how much there is, where that is known."""
@@ -109,8 +112,7 @@ class Registering(OpenStore):
                 raise UnknownParentError(
                     missing[0], child=blueprint.id, close=blueprints.close_ids(self.engine, missing[0])
                 )
-            for parent in known.values():
-                limits = raise_limits(limits, **parent.limits)
+            limits = _inherited(limits, known.values())
             version = 1 + max(parent.version for parent in known.values()) if known else None
         prepared = self._with_definitions(blueprint, limits, version)
         operation = self._operation("blueprint.register", actor, reason, operation_id)
@@ -169,13 +171,12 @@ class Registering(OpenStore):
 
     def rules(self, parents: Sequence[str] = ()) -> Validation:
         """Return the manifest's rules, with the limits that children of these parents inherit."""
-        limits = self.manifest.validation
-        if parents:
-            from esper_graph.store import blueprints
+        if not parents:
+            return self.manifest.validation
+        from esper_graph.store import blueprints
 
-            for parent in blueprints.parents_of_new(self.engine, parents).values():
-                limits = raise_limits(limits, **parent.limits)
-        return limits
+        known = blueprints.parents_of_new(self.engine, parents)
+        return _inherited(self.manifest.validation, known.values())
 
     def evolve(
         self,
@@ -279,6 +280,13 @@ class Registering(OpenStore):
             limits=limits,
             version=version,
         )
+
+
+def _inherited(limits: Validation, parents: Iterable["Inheritance"]) -> Validation:
+    """Raise limits to what the parents were allowed."""
+    for parent in parents:
+        limits = raise_limits(limits, **parent.limits)
+    return limits
 
 
 def require_blueprint(value: object) -> None:
