@@ -112,7 +112,7 @@ def _evolve(store: "BlueprintRegistry") -> None:
 
 
 def _trace(store: "BlueprintRegistry") -> None:
-    from esper_graph.cli.lineage import draw_tree
+    from esper_graph.cli.trees import draw_tree
 
     _title(f"The family of {ROOT}")
     click.echo(draw_tree(store.folded_tree(ROOT)))

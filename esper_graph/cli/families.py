@@ -1,12 +1,22 @@
-"""What the commands about families share: their options, and what a time on the command line is."""
+"""What the commands about families share: their options, and what a time on the command line is.
+
+The options are called like the arguments of the registry, so that a command hands them on as they are.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
 Command = Callable[..., None]
+
+
+class Viewed(TypedDict):
+    """How a family is looked at: what `view_options` give a command."""
+
+    include_rediscoveries: bool
+    as_of: datetime | None
 
 
 class Moment(click.ParamType[datetime]):
@@ -32,8 +42,14 @@ MOMENT = Moment()
 
 def view_options(command: Command) -> Command:
     """Add --rediscoveries and --as-of."""
-    command = click.option("--rediscoveries", is_flag=True, help="Follow rediscoveries too.")(command)
-    return as_of_option(command)
+    return as_of_option(rediscoveries_option(command))
+
+
+def rediscoveries_option(command: Command) -> Command:
+    """Add --rediscoveries."""
+    return click.option(
+        "--rediscoveries", "include_rediscoveries", is_flag=True, help="Follow rediscoveries too."
+    )(command)
 
 
 def as_of_option(command: Command) -> Command:
@@ -44,6 +60,13 @@ def as_of_option(command: Command) -> Command:
         metavar="TIME",
         help="The family as it was known then, such as 2026-11-25T12:00Z.",
     )(command)
+
+
+def generations_option(what: str) -> Callable[[Command], Command]:
+    """Add --max-generations."""
+    return click.option(
+        "--max-generations", type=click.IntRange(min=1), metavar="N", help=f"Derivations to {what}."
+    )
 
 
 def limit_option(what: str, default: int | None = None) -> Callable[[Command], Command]:
@@ -59,18 +82,24 @@ def limit_option(what: str, default: int | None = None) -> Callable[[Command], C
 
 
 def which_options(command: Command) -> Command:
-    """Add what narrows a list of relatives."""
+    """Add what narrows a list of relatives, called like the fields of `Which`."""
     for option in (
-        click.option("--max", type=float, metavar="X", help="Up to this value."),
-        click.option("--min", type=float, metavar="X", help="From this value on."),
+        click.option("--max", "most", type=float, metavar="X", help="Up to this value."),
+        click.option("--min", "least", type=float, metavar="X", help="From this value on."),
         click.option("--device", metavar="DEVICE", help="Taken on this device."),
         click.option("--metric", metavar="NAME", help="Only those with a newest value of this metric."),
         click.option("--until", type=MOMENT, metavar="TIME", help="Only those registered then or earlier."),
         click.option("--since", type=MOMENT, metavar="TIME", help="Only those registered then or later."),
         click.option(
-            "--tag", metavar="TAG", multiple=True, help="Only those with this tag; several mean all of them."
+            "--tag",
+            "tags",
+            metavar="TAG",
+            multiple=True,
+            help="Only those with this tag; several mean all of them.",
         ),
-        click.option("--by", metavar="ACTOR", help="Only those that came from a derivation by this actor."),
+        click.option(
+            "--by", "actor", metavar="ACTOR", help="Only those that came from a derivation by this actor."
+        ),
         click.option("--kind", metavar="KIND", help="Only those that came from a derivation of this kind."),
     ):
         command = option(command)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
-from esper_graph.cli.output import Columns, answer_table, emit, note, table
+from esper_graph.cli.output import Columns, emit, emit_answer, note, table
 
 if TYPE_CHECKING:
     from esper_graph.property_graph.records import KernelRecord
@@ -82,13 +82,7 @@ def list_(reference: str, as_json: bool, quiet: bool) -> None:
     """List the kernels of a blueprint, newest first."""
     store = registry()
     found = store.kernels(store.resolve(reference))
-    emit(
-        found,
-        as_json=as_json,
-        quiet=quiet,
-        ids=lambda: [one.digest for one in found],
-        people=lambda: answer_table(found, _COLUMNS, empty="no kernels"),
-    )
+    emit_answer(found, _COLUMNS, as_json=as_json, quiet=quiet, ids=lambda one: one.digest, empty="no kernels")
 
 
 @kernel.command()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from io import StringIO
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 import click
@@ -14,6 +15,17 @@ from esper_graph.property_graph.answer import Answer
 
 T = TypeVar("T")
 Columns = Mapping[str, Callable[[Any], object]]
+
+
+def columns(*specifications: str) -> Columns:
+    """Make columns of attributes: `op_count` is headed `op count`, and `ops=op_count` is headed `ops`.
+
+    Example:
+        >>> list(columns("id", "nearest_root", "ops=op_count"))
+        ['id', 'nearest root', 'ops']
+    """
+    pairs = [one.rpartition("=") for one in specifications]
+    return {head or name.replace("_", " "): attrgetter(name) for head, _, name in pairs}
 
 
 def plain(value: object) -> Any:
@@ -64,6 +76,30 @@ def emit(
             click.echo(one)
     else:
         people()
+
+
+def emit_answer(
+    answer: Answer[T],
+    columns: Columns,
+    *,
+    as_json: bool,
+    quiet: bool,
+    ids: Callable[[T], str] = attrgetter("id"),
+    empty: str = "nothing found",
+) -> None:
+    """Print a list of records in the form that was asked for.
+
+    Args:
+        ids: What -q prints of a record; what several share is printed once.
+        empty: What people are told where there are none.
+    """
+    emit(
+        answer,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: dict.fromkeys(map(ids, answer)),
+        people=lambda: answer_table(answer, columns, empty=empty),
+    )
 
 
 def answer_table(answer: Answer[T], columns: Columns, *, empty: str = "nothing found") -> None:

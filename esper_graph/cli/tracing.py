@@ -103,3 +103,6 @@ def _ask(found: "Bisection", metric: str, device: str) -> None:
         return
     click.echo(f"measure  {found.next}")
     note(f"{metric} on {device}; {count} blueprints under suspicion, about {found.steps} measurements to go")
+
+
+COMMANDS = (blame, bisect)
