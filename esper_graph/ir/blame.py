@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from esper_graph.errors import BlueprintError, EvolutionError, LineageError
 from esper_graph.ir.diff import diff
 from esper_graph.ir.diff_edits import FIELDS
+from esper_graph.ir.draft import Draft
 from esper_graph.ir.edit import Edit, apply_edits, edit_from
 from esper_graph.ir.graph import Feed
 from esper_graph.ir.matching import port_key
@@ -226,22 +227,22 @@ class _Replay:
     def _leads_to(self, parent: "BlueprintIR", child: "BlueprintIR", edits: Sequence[Edit]) -> bool:
         """Whether the edits give the child just as it is written; then there is nothing to match."""
         try:
-            nodes, edges = self._walk(parent, edits)
+            draft = self._walk(parent, edits)
         except EvolutionError:
             return False
-        for ours, theirs in ((nodes, child.nodes), (edges, child.edges)):
+        for ours, theirs in ((draft.nodes, child.nodes), (draft.edges, child.edges)):
             if {one.id: one for one in ours} != {one.id: one for one in theirs}:
                 return False
         return True
 
-    def _walk(self, parent: "BlueprintIR", edits: Sequence[Edit]) -> tuple[list[NodeSpec], list[EdgeSpec]]:
+    def _walk(self, parent: "BlueprintIR", edits: Sequence[Edit]) -> Draft:
         """Note for each part the last edit that gave it the value it ends with."""
-        nodes, edges = list(parent.nodes), list(parent.edges)
+        draft = Draft(parent)
         self.changed_by: dict[Key, Edit] = {}
         parts = self.before
         for edit in edits:
-            nodes, edges = edit.apply(list(nodes), list(edges))
-            following = parts_of(nodes, edges)
+            edit.apply(draft)
+            following = parts_of(draft.nodes, draft.edges)
             other_node = {
                 name
                 for kind, name, _ in following
@@ -255,7 +256,7 @@ class _Replay:
                 self.changed_by.pop(key, None)
             parts = following
         self.after = parts
-        return nodes, edges
+        return draft
 
     def _key(self, key: Key) -> Key | None:
         """The same part in what the edits made."""
