@@ -18,6 +18,7 @@ from esper_graph.property_graph.kinship import Which
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store import folding, kinship, lineage, paths
 from esper_graph.store.engines import Engine
+from esper_graph.store.reach import Reach, View
 from tests.integration.families import chain, ladder
 from tests.integration.large_families import Edge, Plan, moment, write
 
@@ -60,8 +61,10 @@ RUNGS_OF_HIGH = {"first": "rung000", "last": f"rung{HIGH:03}"}
 def _questions(engine: Engine, first: str, last: str) -> dict[str, Callable[[], Any]]:
     return {
         "ancestors": lambda: lineage.ancestors(engine, last),
-        "ancestors as of a time": lambda: lineage.ancestors(engine, last, as_of=moment(10**7)),
-        "ancestors of a kind": lambda: lineage.ancestors(engine, last, which=Which(kind="mutation")),
+        "ancestors as of a time": lambda: lineage.ancestors(
+            engine, last, Reach(view=View(as_of=moment(10**7)))
+        ),
+        "ancestors of a kind": lambda: lineage.ancestors(engine, last, Reach(which=Which(kind="mutation"))),
         "descendants": lambda: lineage.descendants(engine, first),
         "ids of ancestors": lambda: lineage.ancestor_ids(engine, last),
         "tree": lambda: lineage.tree(engine, last),

@@ -25,6 +25,7 @@ from engines import engines
 from esper_graph.property_graph.catalogue import NamedQuery, parse
 from esper_graph.store import kinship, lineage, schema
 from esper_graph.store.engines import Engine, open_engine
+from esper_graph.store.reach import Reach
 
 BLUEPRINTS, DERIVATIONS, IN_LARGEST = 402_654, 462_524, 0.614
 BATCH, ASKED = 5_000, 200
@@ -118,7 +119,7 @@ def questions(engine: Engine, graph: nx.DiGraph) -> dict[str, float]:
     for one in random.sample(with_children, min(ASKED, len(with_children))):
         for steps, taken in times.items():
             started = time.perf_counter()
-            found = lineage.descendants(engine, one, max_generations=steps)
+            found = lineage.descendants(engine, one, Reach(max_generations=steps))
             taken.append((time.perf_counter() - started) * 1000)
             near = nx.single_source_shortest_path_length(down, one, cutoff=steps)
             assert {relative.id: relative.generation for relative in found} | {one: 0} == near

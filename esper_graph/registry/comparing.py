@@ -139,7 +139,7 @@ class Comparing(Registering):
         from esper_graph.ir.blame import Family, Step, blame
         from esper_graph.store import blueprints, events, lineage
         from esper_graph.store.derivations import derivations_of
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         start = self._id(blueprint_id)
         ids = [start, *lineage.ancestor_ids(self.engine, start)]

@@ -54,17 +54,11 @@ class Families(OpenStore):
             QueryError: It was not known then, a limit is below 0, or `which` makes no sense.
         """
         from esper_graph.store import lineage
+        from esper_graph.store.reach import Reach, View
 
         self._know_metric(which)
-        return lineage.ancestors(
-            self.engine,
-            self._id(blueprint_id),
-            max_generations=max_generations,
-            limit=limit,
-            include_rediscoveries=include_rediscoveries,
-            as_of=as_of,
-            which=which,
-        )
+        reach = Reach(max_generations, limit, View(include_rediscoveries, as_of), which)
+        return lineage.ancestors(self.engine, self._id(blueprint_id), reach)
 
     def descendants(
         self,
@@ -78,17 +72,11 @@ class Families(OpenStore):
     ) -> Answer[Relative]:
         """List what derives from a blueprint, nearest generation first; arguments as in `ancestors`."""
         from esper_graph.store import lineage
+        from esper_graph.store.reach import Reach, View
 
         self._know_metric(which)
-        return lineage.descendants(
-            self.engine,
-            self._id(blueprint_id),
-            max_generations=max_generations,
-            limit=limit,
-            include_rediscoveries=include_rediscoveries,
-            as_of=as_of,
-            which=which,
-        )
+        reach = Reach(max_generations, limit, View(include_rediscoveries, as_of), which)
+        return lineage.descendants(self.engine, self._id(blueprint_id), reach)
 
     def ancestor_ids(self, blueprint_id: str) -> Answer[str]:
         """List the ids of all ancestors, sorted."""
@@ -113,29 +101,20 @@ class Families(OpenStore):
     ) -> Answer[Relative]:
         """List the family of a blueprint: its ancestors, itself, and all that descends from its roots."""
         from esper_graph.store import lineage
+        from esper_graph.store.reach import Reach, View
 
-        return lineage.tree(
-            self.engine,
-            self._id(blueprint_id),
-            max_generations=max_generations,
-            limit=limit,
-            include_rediscoveries=include_rediscoveries,
-            as_of=as_of,
-        )
+        reach = Reach(max_generations, limit, View(include_rediscoveries, as_of))
+        return lineage.tree(self.engine, self._id(blueprint_id), reach)
 
     def path(
         self, one: str, other: str, *, include_rediscoveries: bool = False, as_of: datetime | None = None
     ) -> tuple[DerivationRecord, ...] | None:
         """Return a shortest chain of derivations between two blueprints, or None where neither descends."""
         from esper_graph.store import lineage
+        from esper_graph.store.reach import View
 
-        return lineage.path(
-            self.engine,
-            self._id(one),
-            self._id(other),
-            include_rediscoveries=include_rediscoveries,
-            as_of=as_of,
-        )
+        view = View(include_rediscoveries, as_of)
+        return lineage.path(self.engine, self._id(one), self._id(other), view)
 
     def roots(
         self, blueprint_id: str | None = None, *, limit: int | None = None, as_of: datetime | None = None

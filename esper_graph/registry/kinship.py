@@ -59,7 +59,7 @@ class Kinship(OpenStore):
             QueryError: None is given, one was not known then, or the limit is below 1.
         """
         from esper_graph.store import kinship
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         ids = [self._id(one) for one in blueprint_ids]
         view = View(include_rediscoveries, as_of)
@@ -87,7 +87,7 @@ class Kinship(OpenStore):
             QueryError: One was not known then, or the limit is below 1.
         """
         from esper_graph.store import paths
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         view = View(include_rediscoveries, as_of)
         return paths.paths(self.engine, self._id(one), self._id(other), limit=limit, view=view)
@@ -107,7 +107,7 @@ class Kinship(OpenStore):
             QueryError: It was not known then, or the limit is below 1.
         """
         from esper_graph.store import kinship
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         view = View(include_rediscoveries, as_of)
         return kinship.siblings(self.engine, self._id(blueprint_id), limit=limit, view=view)
@@ -128,7 +128,7 @@ class Kinship(OpenStore):
                 without a blueprint.
         """
         from esper_graph.store import kinship
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         start = None if blueprint_id is None else self._id(blueprint_id)
         return kinship.leaves(self.engine, start, limit=limit, view=View(include_rediscoveries, as_of))
@@ -151,7 +151,7 @@ class Kinship(OpenStore):
             QueryError: It was not known then.
         """
         from esper_graph.store import kinship
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         return kinship.depth(self.engine, self._id(blueprint_id), view=View(as_of=as_of))
 
@@ -190,7 +190,7 @@ class Kinship(OpenStore):
             QueryError: It was not known then, or a limit is below 1.
         """
         from esper_graph.store import folding
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         return folding.folded_tree(
             self.engine,
@@ -220,7 +220,7 @@ class Kinship(OpenStore):
             QueryError: None is given, one was not known then, or the limit is below 1.
         """
         from esper_graph.store import subgraph
-        from esper_graph.store.family import View
+        from esper_graph.store.reach import View
 
         ids = [self._id(one) for one in blueprint_ids]
         view = View(include_rediscoveries, as_of)

@@ -9,7 +9,7 @@ from esper_graph.errors import IntegrityError
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord
 from esper_graph.store.engines import Engine, Row
-from esper_graph.store.family import View
+from esper_graph.store.reach import View
 
 _BATCH = 10_000
 # Lists that go together travel several times as fast as a map for each derivation.

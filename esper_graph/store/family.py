@@ -2,57 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
 
 from esper_graph.errors import BlueprintNotFoundError, QueryError
 from esper_graph.property_graph.answer import Answer, Limit
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.kinship import require_zone
 from esper_graph.property_graph.records import Relative
 from esper_graph.store.engines import Engine
+from esper_graph.store.reach import ALL, Reach, View
 
-SUFFIX = {False: "", True: "_with_rediscoveries"}
 Onward = Mapping[str, Sequence[str]]
-
-
-class View(NamedTuple):
-    """How a family is looked at.
-
-    Attributes:
-        rediscoveries: Whether they count as derivations.
-        as_of: Only what was known then; None for all that is.
-    """
-
-    rediscoveries: bool = False
-    as_of: datetime | None = None
-
-    @property
-    def suffix(self) -> str:
-        """What the names of queries end in."""
-        return SUFFIX[self.rediscoveries]
-
-    @property
-    def at(self) -> str | None:
-        """The time as it travels.
-
-        Raises:
-            QueryError: It has no time zone.
-        """
-        require_zone("as_of", self.as_of)
-        return None if self.as_of is None else up_to(self.as_of)
-
-
-def up_to(moment: datetime) -> str:
-    """Write the last moment that Python would call by this time: engines count nanoseconds.
-
-    Example:
-        >>> from datetime import UTC
-        >>> up_to(datetime(2026, 11, 25, 12, 30, 0, 5, tzinfo=UTC))
-        '2026-11-25T12:30:00.000005999+00:00'
-    """
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "999+00:00"
 
 
 @dataclass(frozen=True)
@@ -196,8 +155,7 @@ def relatives(
     *,
     start: str | None = None,
     kept: Iterable[str] | None = None,
-    max_generations: int | None = None,
-    limit: int | None = None,
+    reach: Reach = ALL,
 ) -> Answer[Relative]:
     """Make the answer of what `levels` found.
 
@@ -211,12 +169,12 @@ def relatives(
         wanted = [member for member in wanted if member in chosen]
     total = len(wanted)
     cut: Limit | None = None
-    if max_generations is not None:
-        near = [member for member in wanted if found[member] <= max_generations]
+    if reach.max_generations is not None:
+        near = [member for member in wanted if found[member] <= reach.max_generations]
         cut = "depth" if len(near) < total else None
         wanted = near
-    if limit is not None and len(wanted) > limit:
-        wanted, cut = wanted[:limit], "limit"
+    if reach.limit is not None and len(wanted) > reach.limit:
+        wanted, cut = wanted[: reach.limit], "limit"
     inside = {*wanted, start}
     return Answer(
         (
@@ -298,16 +256,4 @@ def require(engine: Engine, family: Family, wanted: Iterable[str], view: View) -
             f"`{one}` was not known at {view.as_of.isoformat()}",
             where=[f"registered  {there[one]}"],
             hint="ask for a later time",
-        )
-
-
-def require_count(name: str, value: int | None, least: int = 0) -> None:
-    """Refuse a limit that is too small.
-
-    Raises:
-        QueryError: It is.
-    """
-    if value is not None and (isinstance(value, bool) or value < least):
-        raise QueryError(
-            f"{name} is {value}, but must be {least} or more", hint="leave it out to have them all"
         )

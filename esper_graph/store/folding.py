@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.kinship import Branch
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import Family, View, in_order, levels, require_count
+from esper_graph.store.family import Family, in_order, levels
 from esper_graph.store.lineage import whole_tree
+from esper_graph.store.reach import NOW, View, require_count
 
-_NOW = View()
 _COUNTED_AT_ONCE = 20_000  # members; a bit for each of them in each of them
 
 
@@ -19,7 +19,7 @@ def folded_tree(
     most_children: int = 20,
     limit: int = 500,
     max_generations: int | None = None,
-    view: View = _NOW,
+    view: View = NOW,
 ) -> Answer[Branch]:
     """List a family as it is drawn, at most so many members below each and in all.
 

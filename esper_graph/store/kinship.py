@@ -11,22 +11,10 @@ from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.kinship import CommonAncestor, FamilyMember, GenerationDepth, Sibling
 from esper_graph.property_graph.records import Relative
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import (
-    View,
-    above,
-    below,
-    circles,
-    cut,
-    fetch,
-    in_order,
-    levels,
-    longest,
-    require,
-    require_count,
-)
+from esper_graph.store.family import above, below, circles, cut, fetch, in_order, levels, longest, require
+from esper_graph.store.reach import NOW, View, require_count
 
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
-_NOW = View()
 
 
 def common_ancestors(
@@ -35,7 +23,7 @@ def common_ancestors(
     *,
     nearest: bool = False,
     limit: int | None = None,
-    view: View = _NOW,
+    view: View = NOW,
 ) -> Answer[CommonAncestor]:
     """List what all of several blueprints descend from: the nearest ones first.
 
@@ -81,7 +69,7 @@ def common_ancestors(
 
 
 def siblings(
-    engine: Engine, blueprint_id: str, *, limit: int | None = None, view: View = _NOW
+    engine: Engine, blueprint_id: str, *, limit: int | None = None, view: View = NOW
 ) -> Answer[Sibling]:
     """List the blueprints that share a parent with one: those that share most first, then by id.
 
@@ -114,7 +102,7 @@ def siblings(
 
 
 def leaves(
-    engine: Engine, blueprint_id: str | None = None, *, limit: int | None = None, view: View = _NOW
+    engine: Engine, blueprint_id: str | None = None, *, limit: int | None = None, view: View = NOW
 ) -> Answer[Relative]:
     """List the blueprints that nothing derives from: of the whole store, or those below one blueprint.
 
@@ -148,10 +136,10 @@ def orphans(engine: Engine, *, limit: int | None = None) -> Answer[Relative]:
         QueryError: The limit is below 1.
     """
     require_count("limit", limit, 1)
-    return _whole_store(engine, "lineage/orphans", "lineage/orphan_count", limit, _NOW)
+    return _whole_store(engine, "lineage/orphans", "lineage/orphan_count", limit, NOW)
 
 
-def depth(engine: Engine, blueprint_id: str, *, view: View = _NOW) -> GenerationDepth:
+def depth(engine: Engine, blueprint_id: str, *, view: View = NOW) -> GenerationDepth:
     """Say how deep in its family a blueprint is.
 
     Raises:
@@ -194,7 +182,7 @@ def would_cycle(engine: Engine, child: str, parent: str) -> tuple[str, ...] | No
         BlueprintNotFoundError: One of them does not exist.
     """
     if child == parent:
-        require(engine, fetch(engine, "lineage/common_ancestors", _NOW, ids=[child]), [child], _NOW)
+        require(engine, fetch(engine, "lineage/common_ancestors", NOW, ids=[child]), [child], NOW)
         return (child, child)
     rows = engine.read(get("lineage/would_cycle"), {"child": child, "parent": parent})
     if not rows:
@@ -226,7 +214,7 @@ def stream(
 
 
 def _whole_store(engine: Engine, query: str, count: str, limit: int | None, view: View) -> Answer[Relative]:
-    if view != _NOW:
+    if view != NOW:
         raise QueryError(
             "of the whole store only what is now can be listed, by derivations alone",
             hint="name a blueprint to look at its family in another way",

@@ -14,26 +14,14 @@ from datetime import datetime
 from esper_graph.errors import BlueprintNotFoundError, QueryError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.kinship import EVERYONE, Which
 from esper_graph.property_graph.records import DerivationRecord, Relative
 from esper_graph.store.derivations import chain_of, record_of
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import (
-    SUFFIX,
-    Family,
-    View,
-    above,
-    below,
-    cut,
-    fetch,
-    levels,
-    relatives,
-    require,
-    require_count,
-)
+from esper_graph.store.family import Family, above, below, cut, fetch, levels, relatives, require
 from esper_graph.store.link import link
 from esper_graph.store.matching import matching
 from esper_graph.store.paths import paths, shortest
+from esper_graph.store.reach import ALL, NOW, SUFFIX, Reach, View, require_count
 from esper_graph.store.walk import Fetch, Member, Walk, walk
 
 __all__ = [
@@ -55,43 +43,19 @@ _ROOTS = 8  # descents from more roots than this visit the same members too ofte
 _BATCH = 10_000
 
 
-def ancestors(
-    engine: Engine,
-    blueprint_id: str,
-    *,
-    max_generations: int | None = None,
-    limit: int | None = None,
-    include_rediscoveries: bool = False,
-    as_of: datetime | None = None,
-    which: Which = EVERYONE,
-) -> Answer[Relative]:
+def ancestors(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
     """List what a blueprint descends from: nearest generation first, then by id.
-
-    Args:
-        as_of: The family as it was known then, by the store's clock.
-        which: Whom to list. Tags and metrics are those of now, whatever `as_of` says.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
-        QueryError: It was not known then, or a limit is below 0.
+        QueryError: It was not known then.
     """
-    view = View(include_rediscoveries, as_of)
-    return _relatives(engine, _UP, blueprint_id, max_generations, limit, view, which)
+    return _relatives(engine, _UP, blueprint_id, reach)
 
 
-def descendants(
-    engine: Engine,
-    blueprint_id: str,
-    *,
-    max_generations: int | None = None,
-    limit: int | None = None,
-    include_rediscoveries: bool = False,
-    as_of: datetime | None = None,
-    which: Which = EVERYONE,
-) -> Answer[Relative]:
+def descendants(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
     """List what descends from a blueprint: nearest generation first; all else as in `ancestors`."""
-    view = View(include_rediscoveries, as_of)
-    return _relatives(engine, _DOWN, blueprint_id, max_generations, limit, view, which)
+    return _relatives(engine, _DOWN, blueprint_id, reach)
 
 
 def ancestor_ids(
@@ -138,26 +102,18 @@ def children(
     return _derivations(engine, "lineage/children", blueprint_id, wide=include_rediscoveries)
 
 
-def tree(
-    engine: Engine,
-    blueprint_id: str,
-    *,
-    max_generations: int | None = None,
-    limit: int | None = None,
-    include_rediscoveries: bool = False,
-    as_of: datetime | None = None,
-) -> Answer[Relative]:
+def tree(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
     """List the whole family of a blueprint: the roots above it and everything that descends from them.
 
-    The blueprint itself is a member. Generations count from the nearest of these roots.
+    The blueprint itself is a member. Generations count from the nearest of these roots. Everyone is listed,
+    whatever `reach.which` says.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
-        QueryError: It was not known then, or a limit is below 0.
+        QueryError: It was not known then.
     """
-    _check(max_generations, limit)
-    family, starts = whole_tree(engine, blueprint_id, View(include_rediscoveries, as_of))
-    return relatives(family, levels(family.children, starts), max_generations=max_generations, limit=limit)
+    family, starts = whole_tree(engine, blueprint_id, reach.view)
+    return relatives(family, levels(family.children, starts), reach=reach)
 
 
 def whole_tree(engine: Engine, blueprint_id: str, view: View) -> tuple[Family, list[str]]:
@@ -207,7 +163,7 @@ def roots(
         BlueprintNotFoundError: There is no such blueprint.
         QueryError: It was not known then, a limit is below 0, or a time is asked for of the whole store.
     """
-    _check(None, limit)
+    require_count("limit", limit)
     if blueprint_id is not None:
         family = above(engine, blueprint_id, View(as_of=as_of))
         distance = levels(family.parents, [blueprint_id])
@@ -225,14 +181,7 @@ def roots(
     return cut(found, limit, counted)
 
 
-def path(
-    engine: Engine,
-    one: str,
-    other: str,
-    *,
-    include_rediscoveries: bool = False,
-    as_of: datetime | None = None,
-) -> tuple[DerivationRecord, ...] | None:
+def path(engine: Engine, one: str, other: str, view: View = NOW) -> tuple[DerivationRecord, ...] | None:
     """Find one shortest chain of derivations between two blueprints, whichever of them is the older one.
 
     Returns:
@@ -243,9 +192,9 @@ def path(
         BlueprintNotFoundError: One of them does not exist.
         QueryError: One was not known then.
     """
-    if as_of is not None:
-        return shortest(engine, one, other, View(include_rediscoveries, as_of))
-    query = get("lineage/path" + SUFFIX[include_rediscoveries])
+    if view.as_of is not None:
+        return shortest(engine, one, other, view)
+    query = get("lineage/path" + view.suffix)
     if one == other:
         _found(engine, [one])
         return ()
@@ -258,7 +207,7 @@ def path(
         chain = chain_of(rows[0])
         if chain and (best is None or len(chain) < len(best)):
             best = chain  # with rediscoveries both directions can lead to the goal
-        if best and not include_rediscoveries:
+        if best and not view.rediscoveries:
             break
     return best
 
@@ -280,58 +229,37 @@ _DOWN = _Direction("lineage/descendant", "lineage/step_down", upwards=False)
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
 
-def _relatives(
-    engine: Engine,
-    direction: _Direction,
-    blueprint_id: str,
-    max_generations: int | None,
-    limit: int | None,
-    view: View,
-    which: Which,
-) -> Answer[Relative]:
-    _check(max_generations, limit)
-    if (max_generations is None and limit is None) or which.narrows or view.as_of is not None:
-        return _whole(engine, direction, blueprint_id, max_generations, limit, view, which)
-    met = _walk_from(_stepwise(engine, direction, view), blueprint_id, max_generations, limit, _ROUNDS)
+def _relatives(engine: Engine, direction: _Direction, blueprint_id: str, reach: Reach) -> Answer[Relative]:
+    everyone = reach.max_generations is None and reach.limit is None
+    if everyone or reach.which.narrows or reach.view.as_of is not None:
+        return _whole(engine, direction, blueprint_id, reach)
+    met = _walk_from(_stepwise(engine, direction, reach.view), blueprint_id, reach)
     if met.too_deep:
-        return _whole(engine, direction, blueprint_id, max_generations, limit, view, which)
+        return _whole(engine, direction, blueprint_id, reach)
     if met.cut is None:
         return met.answer(None)
-    rows = engine.read(get(f"{direction.member}_count{view.suffix}"), {"id": blueprint_id})
+    rows = engine.read(get(f"{direction.member}_count{reach.view.suffix}"), {"id": blueprint_id})
     return met.answer(rows[0]["total"] if rows else None)
 
 
-def _whole(
-    engine: Engine,
-    direction: _Direction,
-    blueprint_id: str,
-    max_generations: int | None,
-    limit: int | None,
-    view: View,
-    which: Which,
-) -> Answer[Relative]:
+def _whole(engine: Engine, direction: _Direction, blueprint_id: str, reach: Reach) -> Answer[Relative]:
     """Fetch a family whole, and cut it here."""
+    view, which = reach.view, reach.which
     family = (above if direction.upwards else below)(engine, blueprint_id, view)
     onward = family.parents if direction.upwards else family.children
     found = levels(onward, [blueprint_id])
-    return relatives(
-        family,
-        found,
-        start=blueprint_id,
-        kept=matching(engine, list(found), which, view) if which.narrows else None,
-        max_generations=max_generations,
-        limit=limit,
-    )
+    kept = matching(engine, list(found), which, view) if which.narrows else None
+    return relatives(family, found, start=blueprint_id, kept=kept, reach=reach)
 
 
-def _walk_from(
-    fetch_level: Fetch, blueprint_id: str, max_generations: int | None, limit: int | None, rounds: int
-) -> Walk:
+def _walk_from(fetch_level: Fetch, blueprint_id: str, reach: Reach) -> Walk:
     start = fetch_level([blueprint_id]).get(blueprint_id)
     if start is None:
         raise BlueprintNotFoundError(blueprint_id)
     onward = [following for following in start.onward if following != blueprint_id]
-    return walk(fetch_level, onward, 1, max_generations, limit, start=blueprint_id, rounds=rounds)
+    return walk(
+        fetch_level, onward, 1, reach.max_generations, reach.limit, start=blueprint_id, rounds=_ROUNDS
+    )
 
 
 def _stepwise(engine: Engine, direction: _Direction, view: View) -> Fetch:
@@ -358,15 +286,10 @@ def _ids(engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool
 
 
 def _found(engine: Engine, ids: Sequence[str]) -> None:
-    found = _stepwise(engine, _UP, View())(ids)
+    found = _stepwise(engine, _UP, NOW)(ids)
     for wanted in ids:
         if wanted not in found:
             raise BlueprintNotFoundError(wanted)
-
-
-def _check(max_generations: int | None, limit: int | None) -> None:
-    require_count("max_generations", max_generations)
-    require_count("limit", limit)
 
 
 # ---------------------------------------------------------------- derivations

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.kinship import Which
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import View, up_to
+from esper_graph.store.reach import View, up_to
 
 _BATCH = 10_000
 

@@ -13,14 +13,13 @@ from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import DerivationRecord
 from esper_graph.store.derivations import derivations_of
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import Family, View, fetch, in_order, levels, require, require_count
+from esper_graph.store.family import Family, fetch, in_order, levels, require
+from esper_graph.store.reach import NOW, View, require_count
 
 Way = tuple[DerivationRecord, ...]
 
-_NOW = View()
 
-
-def paths(engine: Engine, one: str, other: str, *, limit: int = 100, view: View = _NOW) -> Answer[Way]:
+def paths(engine: Engine, one: str, other: str, *, limit: int = 100, view: View = NOW) -> Answer[Way]:
     """List the chains of derivations between two blueprints, whichever of them is the older one.
 
     Each leads from the newer one up to the older one and meets no blueprint twice. Shorter ones come first,

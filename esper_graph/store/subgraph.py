@@ -10,18 +10,18 @@ from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord
 from esper_graph.store.derivations import derivations_of, time_of
 from esper_graph.store.engines import Engine, Row
-from esper_graph.store.family import View, fetch, require, require_count
+from esper_graph.store.family import fetch, require
 from esper_graph.store.lineage import tree
+from esper_graph.store.reach import NOW, Reach, View, require_count
 
 FORMAT = "esper-graph/lineage"
 FORMAT_VERSION = 1
 
-_NOW = View()
 _BATCH = 5_000
 
 
 def document(
-    engine: Engine, ids: Sequence[str], *, only: bool = False, limit: int | None = None, view: View = _NOW
+    engine: Engine, ids: Sequence[str], *, only: bool = False, limit: int | None = None, view: View = NOW
 ) -> dict[str, Any]:
     """Describe the families of some blueprints, or only these blueprints, as plain data.
 
@@ -48,7 +48,7 @@ def document(
     else:
         nearest: dict[str, int] = {}
         for one in asked:
-            family = tree(engine, one, include_rediscoveries=view.rediscoveries, as_of=view.as_of)
+            family = tree(engine, one, Reach(view=view))
             for member in family:
                 nearest[member.id] = min(member.generation, nearest.get(member.id, member.generation))
         chosen = sorted(nearest, key=lambda one: (nearest[one], one))

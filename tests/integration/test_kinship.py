@@ -13,7 +13,7 @@ import pytest
 from esper_graph.property_graph.kinship import Which
 from esper_graph.store import folding, kinship, lineage, paths, subgraph
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import View
+from esper_graph.store.reach import Reach, View
 from tests.integration.large_families import (
     ACTORS,
     KINDS,
@@ -47,14 +47,10 @@ class Question:
         self.one, self.other = (random.choice(sorted(self.graph)) for _ in range(2))
         self.random = random
 
-    @property
-    def asked(self) -> dict[str, Any]:
-        return {"include_rediscoveries": self.wide, "as_of": self.view.as_of}
-
 
 def same_relatives(engine: Engine, q: Question) -> None:
     for ask, graph in ((lineage.ancestors, q.graph), (lineage.descendants, q.graph.reverse())):
-        found = ask(engine, q.one, **q.asked)
+        found = ask(engine, q.one, Reach(view=q.view))
         distance = distances(graph, q.one)
         distance.pop(q.one)
         expected = sorted((steps, one) for one, steps in distance.items())
@@ -63,7 +59,7 @@ def same_relatives(engine: Engine, q: Question) -> None:
         inside = {q.one, *distance}
         for one in found:
             assert one.parents == tuple(sorted(inside.intersection(q.graph.successors(one.id))))
-        few = ask(engine, q.one, limit=2, **q.asked)
+        few = ask(engine, q.one, Reach(limit=2, view=q.view))
         assert [(one.generation, one.id) for one in few] == expected[:2]
         assert (few.complete, few.total) == (len(expected) <= 2, len(expected))
         assert few.truncated_by == (None if few.complete else "limit")
@@ -88,7 +84,7 @@ def same_filtered(engine: Engine, q: Question) -> None:
                 )
             )
         )
-        found = ask(engine, q.one, which=which, **q.asked)
+        found = ask(engine, q.one, Reach(view=q.view, which=which))
         assert [(one.generation, one.id) for one in found] == expected
         assert (found.complete, found.total) == (True, len(expected))
 
@@ -98,7 +94,7 @@ def same_tree(engine: Engine, q: Question) -> None:
     roots = sorted(one for one in above if not q.derived.out_degree(one))
     depths = nx.multi_source_dijkstra_path_length(q.graph.reverse(), set(roots), weight=None)
     expected = sorted((int(depth), one) for one, depth in depths.items())
-    found = lineage.tree(engine, q.one, **q.asked)
+    found = lineage.tree(engine, q.one, Reach(view=q.view))
     assert [(one.generation, one.id) for one in found] == expected
     assert found.complete
     for one in found:
@@ -219,7 +215,7 @@ def same_paths(engine: Engine, q: Question) -> None:
         assert not nx.is_directed_acyclic_graph(q.graph)
     for way in found:
         assert [one.parent for one in way[:-1]] == [one.child for one in way[1:]]
-    way = lineage.path(engine, q.one, q.other, **q.asked)
+    way = lineage.path(engine, q.one, q.other, q.view)
     assert (None if way is None else len(way)) == min(map(len, expected), default=None)
     assert way is None or [(one.child, one.parent) for one in way] in [
         [step[:2] for step in one] for one in expected
@@ -260,7 +256,7 @@ def same_export(engine: Engine, q: Question) -> None:
     members = set(asked)
     if not only:
         for one in asked:
-            members |= {member.id for member in lineage.tree(engine, one, **q.asked)}
+            members |= {member.id for member in lineage.tree(engine, one, Reach(view=q.view))}
     assert [(one["id"], one["registered_at"]) for one in found["blueprints"]] == [
         (one, moment(q.plan.members[one]).isoformat()) for one in sorted(members)
     ]

@@ -14,7 +14,7 @@ from esper_graph.property_graph.kinship import Which
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store import folding, kinship, lineage, paths
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import View
+from esper_graph.store.reach import Reach, View
 from tests.integration.commands import Commands, refused
 from tests.integration.families import ladder, plant
 from tests.integration.large_families import Edge, Plan, moment, write
@@ -214,7 +214,7 @@ def test_a_hub_has_its_siblings_counted_and_its_stream_closed_early(engine: Engi
     next(members)
     members.close()
     assert len(list(kinship.stream(engine, "hub", upwards=False))) == 2_000
-    assert len(lineage.descendants(engine, "hub", as_of=moment(99))) == 100
+    assert len(lineage.descendants(engine, "hub", Reach(view=View(as_of=moment(99))))) == 100
     assert kinship.depth(engine, "child0000", view=View(as_of=moment(0))).ancestors == 1
 
 

@@ -17,6 +17,7 @@ from esper_graph.property_graph.records import Relative
 from esper_graph.store import lineage
 from esper_graph.store.engines import Engine
 from esper_graph.store.engines.bolt import BoltEngine
+from esper_graph.store.reach import Reach, View
 from tests.integration.families import chain, ladder, plant, random_family
 from tests.integration.statements import statement
 
@@ -157,7 +158,7 @@ def test_a_cut_answer_is_the_beginning_of_the_whole_one_and_says_so(
     start = max(graph, key=lambda member: (len(nx.ancestors(graph, member)), member))
     whole = relatives(graph.reverse(), start)
     near = [one for one in whole if max_generations is None or one.generation <= max_generations]
-    found = lineage.descendants(engine, start, max_generations=max_generations, limit=limit)
+    found = lineage.descendants(engine, start, Reach(max_generations=max_generations, limit=limit))
     assert bare(found) == near[:limit]
     assert found.complete == (len(found) == len(whole))
     if not found.complete:
@@ -173,7 +174,7 @@ def test_a_deep_answer_is_cut_like_a_wide_one(
     engine: Engine, limit: int | None, max_generations: int | None
 ) -> None:
     plant(engine, chain(150))
-    found = lineage.ancestors(engine, "link00149", limit=limit, max_generations=max_generations)
+    found = lineage.ancestors(engine, "link00149", Reach(max_generations=max_generations, limit=limit))
     assert [one.generation for one in found] == list(range(1, 101))
     assert (found.truncated_by, found.total) == ("limit" if limit == 100 else "depth", 149)
 
@@ -183,18 +184,18 @@ def test_roots_of_the_store_and_trees_are_cut_and_counted(engine: Engine) -> Non
     found = lineage.roots(engine, limit=2)
     assert ([one.id for one in found], found.truncated_by, found.total) == (["r1", "r2"], "limit", 3)
     assert lineage.roots(engine, limit=3).complete
-    family = lineage.tree(engine, "a", limit=1)
+    family = lineage.tree(engine, "a", Reach(limit=1))
     assert ([one.id for one in family], family.truncated_by, family.total) == (["r1"], "limit", 2)
-    family = lineage.tree(engine, "a", max_generations=0)
+    family = lineage.tree(engine, "a", Reach(max_generations=0))
     assert ([one.id for one in family], family.truncated_by, family.total) == (["r1"], "depth", 2)
 
 
 def test_a_limit_below_zero_is_refused(engine: Engine) -> None:
     plant(engine, alone=["a"])
     with pytest.raises(QueryError, match="limit is -1"):
-        lineage.ancestors(engine, "a", limit=-1)
+        lineage.ancestors(engine, "a", Reach(limit=-1))
     with pytest.raises(QueryError, match="max_generations is -2"):
-        lineage.tree(engine, "a", max_generations=-2)
+        lineage.tree(engine, "a", Reach(max_generations=-2))
 
 
 def test_who_has_no_relatives_gets_empty_and_complete_answers(engine: Engine) -> None:
@@ -202,7 +203,7 @@ def test_who_has_no_relatives_gets_empty_and_complete_answers(engine: Engine) ->
     for found in (
         lineage.ancestors(engine, "a"),
         lineage.descendants(engine, "a"),
-        lineage.descendants(engine, "a", limit=5),
+        lineage.descendants(engine, "a", Reach(limit=5)),
     ):
         assert (tuple(found), found.complete, found.total) == ((), True, 0)
     assert lineage.ancestor_ids(engine, "a") == lineage.descendant_ids(engine, "a") == ()
@@ -215,9 +216,9 @@ def test_who_has_no_relatives_gets_empty_and_complete_answers(engine: Engine) ->
 
 QUESTIONS: dict[str, Callable[[Engine], object]] = {
     "ancestors": lambda engine: lineage.ancestors(engine, "nobody"),
-    "few ancestors": lambda engine: lineage.ancestors(engine, "nobody", limit=1),
-    "descendants": lambda engine: lineage.descendants(engine, "nobody", include_rediscoveries=True),
-    "near descendants": lambda engine: lineage.descendants(engine, "nobody", max_generations=1),
+    "few ancestors": lambda engine: lineage.ancestors(engine, "nobody", Reach(limit=1)),
+    "descendants": lambda engine: lineage.descendants(engine, "nobody", Reach(view=View(rediscoveries=True))),
+    "near descendants": lambda engine: lineage.descendants(engine, "nobody", Reach(max_generations=1)),
     "ancestor_ids": lambda engine: lineage.ancestor_ids(engine, "nobody"),
     "descendant_ids": lambda engine: lineage.descendant_ids(engine, "nobody"),
     "parents": lambda engine: lineage.parents(engine, "nobody"),
@@ -246,11 +247,11 @@ def test_rediscoveries_are_followed_only_when_asked_and_may_lead_back(engine: En
     assert lineage.ancestor_ids(engine, "a") == ()
     assert lineage.ancestor_ids(engine, "a", include_rediscoveries=True) == ("b", "c")
     assert lineage.descendant_ids(engine, "a", include_rediscoveries=True) == ("b", "c", "d")
-    up = lineage.ancestors(engine, "a", include_rediscoveries=True)
+    up = lineage.ancestors(engine, "a", Reach(view=View(rediscoveries=True)))
     assert [(one.id, one.generation, one.parents) for one in up] == [("c", 1, ("b",)), ("b", 2, ("a",))]
-    down = lineage.descendants(engine, "a", include_rediscoveries=True)
+    down = lineage.descendants(engine, "a", Reach(view=View(rediscoveries=True)))
     assert [(one.id, one.generation) for one in down] == [("b", 1), ("d", 1), ("c", 2)]
-    few = lineage.descendants(engine, "a", include_rediscoveries=True, limit=2)
+    few = lineage.descendants(engine, "a", Reach(limit=2, view=View(rediscoveries=True)))
     assert (tuple(few), few.truncated_by, few.total) == (down[:2], "limit", 3)
     assert lineage.parents(engine, "a") == ()
     (found,) = lineage.parents(engine, "a", include_rediscoveries=True)
@@ -258,10 +259,10 @@ def test_rediscoveries_are_followed_only_when_asked_and_may_lead_back(engine: En
     assert [one.child for one in lineage.children(engine, "a")] == ["b"]
     assert [one.child for one in lineage.children(engine, "a", include_rediscoveries=True)] == ["b", "d"]
     assert lineage.path(engine, "a", "d") is None
-    way = lineage.path(engine, "a", "d", include_rediscoveries=True)
+    way = lineage.path(engine, "a", "d", view=View(rediscoveries=True))
     assert way is not None
     assert [(one.child, one.parent, one.rediscovery) for one in way] == [("d", "a", True)]
-    shortest = lineage.path(engine, "a", "c", include_rediscoveries=True)
+    shortest = lineage.path(engine, "a", "c", view=View(rediscoveries=True))
     assert shortest is not None
     assert [(one.child, one.parent) for one in shortest] == [("a", "c")]
 
@@ -291,15 +292,15 @@ def test_a_ladder_of_forty_diamonds_is_answered_at_once(engine: Engine) -> None:
     assert len(way) == 80
     for ask in (
         lambda: lineage.ancestors(engine, top),
-        lambda: lineage.ancestors(engine, top, include_rediscoveries=True),
+        lambda: lineage.ancestors(engine, top, Reach(view=View(rediscoveries=True))),
         lambda: lineage.descendants(engine, bottom),
-        lambda: lineage.descendants(engine, bottom, max_generations=20),
+        lambda: lineage.descendants(engine, bottom, Reach(max_generations=20)),
         lambda: lineage.ancestor_ids(engine, top),
         lambda: lineage.descendant_ids(engine, bottom, include_rediscoveries=True),
         lambda: lineage.tree(engine, "rung020"),
         lambda: lineage.roots(engine, top),
         lambda: lineage.path(engine, bottom, top),
-        lambda: lineage.path(engine, top, bottom, include_rediscoveries=True),
+        lambda: lineage.path(engine, top, bottom, view=View(rediscoveries=True)),
     ):
         assert quickest(ask) < 1.0  # a walk along the 2^40 paths would take weeks
 
@@ -319,7 +320,7 @@ def test_a_chain_of_two_thousand_is_answered_at_once(engine: Engine) -> None:
     for ask in (
         lambda: lineage.ancestors(engine, last),
         lambda: lineage.descendants(engine, first),
-        lambda: lineage.descendants(engine, first, limit=1_000),
+        lambda: lineage.descendants(engine, first, Reach(limit=1_000)),
         lambda: lineage.tree(engine, last),
         lambda: lineage.path(engine, first, last),
     ):
