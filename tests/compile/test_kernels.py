@@ -455,3 +455,15 @@ def test_a_kernel_that_computes_something_else_fails_validation() -> None:
     assert not report.passed
     assert report.share_passed == 0.0
     assert report.to_dict()["worst_error"] > 0.01
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_gradients_that_are_zero_in_truth_do_not_fail_a_kernel_for_rounding(seed: int) -> None:
+    b = Builder("normed", name="normed")
+    h = b.linear(b.input([-1, 4]), in_features=4, out_features=3, id="fc1")  # the norm takes its bias away
+    h = b.activation(b.normalization(h, type="batch_norm", num_features=3), type="relu")
+    b.output(b.linear(h, in_features=3, out_features=2, id="fc2"))
+    blueprint = b.finish()
+    report = validate_kernel(compiled(blueprint, seed=seed), blueprint, mode="train")
+    assert report.passed, report
+    assert any("gradients in training" in check.name for check in report.checks)
