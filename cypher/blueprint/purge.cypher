@@ -1,4 +1,5 @@
-// Remove a blueprint for good, with its nodes, aliases, measurements and the records of its kernels.
+// Remove a blueprint for good, with its nodes, aliases, measurements, the records of its kernels, and of
+// weights that no kernel of another blueprint holds.
 // param id STRING the blueprint
 // returns nodes
 // access write
@@ -10,6 +11,12 @@ CALL (b) {
   MATCH (x:Measurement)-[:REFINES]->(:Metric)-[:MEASURES]->(b) DETACH DELETE x RETURN count(*) AS measurements
 }
 CALL (b) { MATCH (m:Metric)-[:MEASURES]->(b) DETACH DELETE m RETURN count(*) AS metrics }
+CALL (b) {
+  MATCH (w:Weights)<-[:HOLDS]-(:Kernel)-[:COMPILED_FROM]->(b)
+  WITH DISTINCT w, b
+  WHERE NOT EXISTS { MATCH (w)<-[:HOLDS]-(:Kernel)-[:COMPILED_FROM]->(o:Blueprint) WHERE o.id <> b.id }
+  DETACH DELETE w RETURN count(*) AS weights
+}
 CALL (b) { MATCH (k:Kernel)-[:COMPILED_FROM]->(b) DETACH DELETE k RETURN count(*) AS kernels }
 CALL (b) { MATCH (t:CompileAttempt)-[:COMPILES]->(b) DETACH DELETE t RETURN count(*) AS attempts }
 DETACH DELETE b

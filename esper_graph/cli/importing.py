@@ -57,9 +57,8 @@ def import_(
     its code: import only what you trust. Nothing of an ONNX file is run; it tells its inputs itself. Parts
     that repeat, as the names of their nodes tell, become blocks.
     """
-    from esper_graph.compile.importer import import_onnx, import_with_weights
+    from esper_graph.compile import import_onnx, import_with_weights, save_weights
     from esper_graph.compile.importer.examples import example_inputs, module_named
-    from esper_graph.compile.importer.weights import save_weights
     from esper_graph.ir.fold import fold
 
     if module.endswith(".onnx"):

@@ -1,6 +1,7 @@
 """`esper-graph kernel`: compile blueprints to TorchScript kernels."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +30,12 @@ def kernel() -> None:
 @click.option(
     "--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the initial weights."
 )
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Weights to compile in, as safetensors; of a single blueprint.",
+)
 @click.option("--no-validate", is_flag=True, help="Do not compare the kernel with the interpreter.")
 @reason_option
 @output_options
@@ -36,17 +43,28 @@ def compile_(
     references: tuple[str, ...],
     mode: str,
     seed: int,
+    weights: Path | None,
     no_validate: bool,
     reason: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Compile blueprints, or find the kernels that the same request made before."""
+    """Compile blueprints, or find the kernels that the same request made before.
+
+    With weights and for inference, batch norms are folded into the layers before them.
+    """
+    if weights is not None and len(references) > 1:
+        raise click.UsageError(f"one file of weights belongs to one blueprint, not to {len(references)}")
     store = registry()
     found: list[KernelRecord] = []
     for reference in references:
         made = store.compile(
-            store.resolve(reference), mode=mode, seed=seed, validate=not no_validate, reason=reason
+            store.resolve(reference),
+            mode=mode,
+            seed=seed,
+            weights=weights,
+            validate=not no_validate,
+            reason=reason,
         )
         found.append(store.kernel(made.digest))
     emit(
@@ -63,6 +81,7 @@ _COLUMNS: Columns = {
     "blueprint": lambda one: one.blueprint,
     "mode": lambda one: one.mode,
     "seed": lambda one: one.seed,
+    "weights": lambda one: one.weights and one.weights[:16],
     "bytes": lambda one: one.size_bytes,
     "torch": lambda one: one.torch_version,
     "checks": lambda one: _checks(one.validation),
@@ -89,15 +108,18 @@ def list_(reference: str, as_json: bool, quiet: bool) -> None:
 @click.argument("digest")
 @output_options
 def show(digest: str, as_json: bool, quiet: bool) -> None:
-    """Show one kernel: which blueprint, which passes, which versions, and what its validation found."""
+    """Show one kernel: which blueprint, weights and passes, what became of hints, what validation found."""
     found = registry().kernel(digest)
-    facts = {name: getattr(found, name) for name in found.__slots__ if name != "validation"}
+    facts = {name: getattr(found, name) for name in found.__slots__ if name not in ("validation", "hints")}
 
     def people() -> None:
         from esper_graph.cli.output import cell
 
         for name, value in facts.items():
             click.echo(f"{name:<16}{cell(value) if name != 'seed' else value}")
+        for hint in found.hints:
+            at = f" of {hint['node']}" if hint["node"] else ""
+            click.echo(f"{'hint':<16}{hint['name']}{at}: {hint['outcome']}, {hint['reason']}")
         for check in found.validation.get("checks", ()):
             click.echo(f"{'check':<16}{check.get('name')}: {'passed' if check.get('passed') else 'failed'}")
 
@@ -122,3 +144,37 @@ def verify(digest: str, as_json: bool, quiet: bool) -> None:
     if not found.validation["passed"]:
         note("the kernel does not compute what its blueprint says")
         click.get_current_context().exit(1)
+
+
+@kernel.command()
+@click.argument("digest")
+@click.option(
+    "--weights",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="Write the weights to this file, as safetensors.",
+)
+@output_options
+def export(digest: str, path: Path, as_json: bool, quiet: bool) -> None:
+    """Write the weights of a kernel to a file, under the names of the network that they came from."""
+    from esper_graph.compile import save_weights
+
+    store = registry()
+    found = store.load_kernel(digest)
+    weights = found.weights()
+    written = save_weights(weights, path)
+    facts = {
+        "kernel": found.digest,
+        "weights": written,
+        "path": str(path),
+        "tensors": len(weights.state_dict()),
+    }
+    emit(
+        facts,
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [written],
+        people=lambda: table([facts], {name: lambda one, name=name: one[name] for name in facts}),
+    )

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from esper_graph.compile.archive import read_facts
     from esper_graph.compile.build import compile_blueprint
     from esper_graph.compile.importer import Imported, import_module, import_onnx, import_with_weights
-    from esper_graph.compile.job import CompileJob, CompileResult, Hint
+    from esper_graph.compile.job import CompileJob, CompileResult, Hint, WeightsFile
     from esper_graph.compile.kernel import Kernel, load_kernel
     from esper_graph.compile.kernel_files import KernelFiles
     from esper_graph.compile.lowering import LOWERINGS, register_lowering
     from esper_graph.compile.module import blueprint_to_module
     from esper_graph.compile.validate import Check, ValidationReport, validate_kernel
+    from esper_graph.compile.weights import Weights, give_weights, take_weights
+    from esper_graph.compile.weights_file import given_weights, load_weights, save_weights, weights_digest
 
 __all__ = [
     "LOWERINGS",
@@ -28,15 +30,23 @@ __all__ = [
     "Kernel",
     "KernelFiles",
     "ValidationReport",
+    "Weights",
+    "WeightsFile",
     "blueprint_to_module",
     "compile_blueprint",
+    "give_weights",
+    "given_weights",
     "import_module",
     "import_onnx",
     "import_with_weights",
     "load_kernel",
+    "load_weights",
     "read_facts",
     "register_lowering",
+    "save_weights",
+    "take_weights",
     "validate_kernel",
+    "weights_digest",
 ]
 
 __getattr__ = lazy_names(
@@ -45,11 +55,13 @@ __getattr__ = lazy_names(
         "archive": ("read_facts",),
         "build": ("compile_blueprint",),
         "importer": ("Imported", "import_module", "import_onnx", "import_with_weights"),
-        "job": ("CompileJob", "CompileResult", "Hint"),
+        "job": ("CompileJob", "CompileResult", "Hint", "WeightsFile"),
         "kernel": ("Kernel", "load_kernel"),
         "kernel_files": ("KernelFiles",),
         "lowering": ("LOWERINGS", "register_lowering"),
         "module": ("blueprint_to_module",),
         "validate": ("Check", "ValidationReport", "validate_kernel"),
+        "weights": ("Weights", "give_weights", "take_weights"),
+        "weights_file": ("given_weights", "load_weights", "save_weights", "weights_digest"),
     },
 )

@@ -16,6 +16,7 @@ from typing import Any, cast
 from esper_graph.errors import KernelError
 
 FACTS = "esper_graph.json"
+KEPT = "weights.safetensors"
 FORMAT = "esper-graph/kernel"
 FORMAT_VERSION = 1
 MODULE = "esper_graph_kernel"
@@ -38,23 +39,25 @@ def facts_text(facts: Mapping[str, Any]) -> str:
     return json.dumps({**facts, "format": FORMAT, "format_version": FORMAT_VERSION}, sort_keys=True, indent=1)
 
 
-def rewrite(archive: bytes, class_name: str, facts: str) -> bytes:
+def rewrite(archive: bytes, class_name: str, facts: str, kept: bytes | None = None) -> bytes:
     """Write torch's archive anew so that its bytes depend on its content only.
 
     Args:
         archive: What `torch.jit.save` wrote.
         class_name: The fresh name that the module's class had.
         facts: Text to embed; see `facts_text`.
+        kept: Tensors to embed that the module does not hold, in the safetensors format.
     """
     old, new = class_name.encode(), lasting_class_name(facts).encode()
+    added = {FACTS: facts.encode()} | ({} if kept is None else {KEPT: kept})
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(target, "w") as written:
         names = sorted(name for name in source.namelist() if not name.endswith(_DROPPED))
         root = names[0].split("/", 1)[0]
-        for name in sorted([*names, f"{root}/extra/{FACTS}"]):
-            if name == f"{root}/extra/{FACTS}":
-                content = facts.encode()
-            else:
+        embedded = {f"{root}/extra/{name}": content for name, content in added.items()}
+        for name in sorted([*names, *embedded]):
+            content = embedded.get(name)
+            if content is None:
                 content = source.read(name)
                 if not name.startswith(f"{root}/data/"):
                     content = content.replace(old, new)
@@ -91,6 +94,13 @@ def read_facts(data: bytes) -> Mapping[str, Any]:
             hint="compile the blueprint again",
         )
     return found
+
+
+def read_kept(data: bytes) -> bytes | None:
+    """Return the tensors that are embedded in a kernel beside its module; None where there are none."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [name for name in archive.namelist() if name.endswith(f"/extra/{KEPT}")]
+        return archive.read(names[0]) if names else None
 
 
 def digest_of(data: bytes) -> str:

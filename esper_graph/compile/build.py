@@ -1,4 +1,4 @@
-"""Make a kernel: emit, fill with first values, compile with torch, and write reproducible bytes."""
+"""Make a kernel: emit, fill with weights, compile with torch, and write reproducible bytes."""
 
 import io
 import re
@@ -19,12 +19,15 @@ from esper_graph.compile.archive import (
 )
 from esper_graph.compile.emit import PASSES, Program, emit
 from esper_graph.compile.hints import hints_of
+from esper_graph.compile.initial_values import initial_values
 from esper_graph.compile.job import BACKEND, MODES, PROFILE, CompileJob, CompileResult
-from esper_graph.compile.weights import initial_values
 from esper_graph.errors import LoweringError
 
 if TYPE_CHECKING:
     import torch
+
+    from esper_graph.compile.folding import Folded
+    from esper_graph.compile.weights import Tensors, Weights
 
 _BIG = 512 * 1024 * 1024
 _ONE_AT_A_TIME = threading.Lock()
@@ -34,24 +37,30 @@ _ONE_AT_A_TIME = threading.Lock()
 def compile_blueprint(job: CompileJob) -> CompileResult:
     """Compile a blueprint.
 
-    Equal jobs give equal bytes, in every process, with the same versions of torch and esper_graph.
+    Equal jobs give equal bytes, in every process, with the same versions of torch and esper_graph. Given
+    weights are equal when their digests are, wherever the file is. For inference, norms are folded into them.
 
     Raises:
         BlueprintError: The blueprint is not valid.
         LoweringError: An op, attribute, precision or size cannot be expressed.
+        KernelError: The weights are not those of the blueprint, or cannot be read.
     """
+    from esper_graph.compile.folding import folded
+
     started = time.perf_counter()
     blueprint = job.blueprint
     blueprint.validate()
     named, job = job, _written_out(job)
     _check(job)
-    program = emit(job)
-    facts = _facts(named, program)
-    text = facts_text(facts)
+    given = _given(named)
+    final = folded(job, None if given is None else given.tensors)
+    program = emit(final.job)
+    passes = (*final.passes, *PASSES[job.mode])
+    facts = _facts(named, program, passes, given)
     name = fresh_class_name()
     with _ONE_AT_A_TIME:
-        archive = _archived(_scripted(job, program, name), job)
-    data = rewrite(archive, name, text)
+        archive = _archived(_scripted(final, program, name), job)
+    data = rewrite(archive, name, facts_text(facts), _kept(given, final))
     parameters = sum(slot.parameter.size for slot in program.slots if slot.parameter.trainable)
     warnings = [f"the kernel has {len(data) // 2**20} MiB"] if len(data) > _BIG else []
     return CompileResult(
@@ -63,12 +72,13 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
         backend=BACKEND,
         profile=PROFILE,
         precision=job.precision,
-        passes=PASSES[job.mode],
+        passes=passes,
         seed=job.seed,
         torch_version=str(facts["torch"]),
         esper_graph_version=str(facts["esper_graph"]),
         parameters=parameters,
-        hints=hints_of(job.blueprint),
+        weights=None if job.weights is None else job.weights.digest,
+        hints=(*hints_of(job.blueprint), *final.hints),
         warnings=tuple(warnings),
         compile_ms=(time.perf_counter() - started) * 1e3,
     )
@@ -105,11 +115,41 @@ def _check(job: CompileJob) -> None:
         )
 
 
-def _facts(job: CompileJob, program: Program) -> Mapping[str, Any]:
+def _given(job: CompileJob) -> "Weights | None":
+    if job.weights is None:
+        return None
+    from esper_graph.compile.weights_file import read_given
+
+    return read_given(job.weights, job.blueprint)
+
+
+def _kept(given: "Weights | None", final: "Folded") -> bytes | None:
+    """What the file keeps beside the module: weights that were folded, and tensors that no node owns."""
+    if given is None or not (final.changed or given.rest):
+        return None
+    from esper_graph.compile.weights_file import tensors_bytes
+
+    changed = {original for node in final.changed for original in given.names[node].values()}
+    kept = {name: tensor for name, tensor in given.named() if name in changed}
+    return tensors_bytes({**kept, **given.rest})
+
+
+def _facts(
+    job: CompileJob, program: Program, passes: tuple[str, ...], given: "Weights | None"
+) -> Mapping[str, Any]:
     import torch
 
     blueprint = job.blueprint
+    weights: dict[str, Any] = {}
+    if given is not None and job.weights is not None:
+        weights["weights"] = {
+            "digest": job.weights.digest,
+            "names": given.names,
+            "aliases": dict(given.aliases),
+            "rest": sorted(given.rest),
+        }
     return {
+        **weights,
         "blueprint": blueprint.id,
         "fingerprint": blueprint.fingerprint,
         "content_digest": blueprint.content_digest,
@@ -117,7 +157,7 @@ def _facts(job: CompileJob, program: Program) -> Mapping[str, Any]:
         "backend": BACKEND,
         "profile": PROFILE,
         "precision": job.precision,
-        "passes": list(PASSES[job.mode]),
+        "passes": list(passes),
         "seed": job.seed,
         "torch": str(torch.__version__),
         "esper_graph": own_version(),
@@ -149,10 +189,11 @@ def quiet() -> Generator[None]:
         yield
 
 
-def _scripted(job: CompileJob, program: Program, name: str) -> "torch.nn.Module":
+def _scripted(final: "Folded", program: Program, name: str) -> "torch.nn.Module":
     import torch
 
-    values = _first_values(job, program)
+    job = final.job
+    values = _first_values(job, program) if final.tensors is None else _given_values(final.tensors, program)
     script_module: Any = torch.jit.ScriptModule
 
     def fill(self: Any) -> None:
@@ -198,6 +239,15 @@ def _first_values(job: CompileJob, program: Program) -> dict[str, "torch.Tensor"
             drawn[zeroed[slot.node]] = 0.0
         found[slot.name] = torch.from_numpy(drawn)  # pyright: ignore[reportUnknownMemberType]
     return found
+
+
+def _given_values(tensors: "Tensors", program: Program) -> dict[str, "torch.Tensor"]:
+    from esper_graph.compile.weights import value_of
+
+    return {
+        slot.name: value_of(slot.node, slot.parameter.name, tensors[slot.node][slot.parameter.name])
+        for slot in program.slots
+    }
 
 
 def _archived(module: "torch.nn.Module", job: CompileJob) -> bytes:

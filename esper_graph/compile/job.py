@@ -15,6 +15,19 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Weights to compile in.
+
+    Attributes:
+        path: Of a safetensors file.
+        digest: Of what is in it; see `weights_digest`. A file that holds others by now is refused.
+    """
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompileJob:
     """One blueprint to compile.
 
@@ -26,6 +39,7 @@ class CompileJob:
         precision: Number format of the whole kernel.
         origins: By node id, the name that its initial weights are drawn by, else the id itself: the uid
             of the node that introduced them, so that a child's unchanged layers start like its parent's.
+        weights: What to compile in, instead of initial weights.
     """
 
     blueprint: BlueprintIR
@@ -33,15 +47,16 @@ class CompileJob:
     seed: int = 0
     precision: str = "fp32"
     origins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    weights: WeightsFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What became of one hint or requirement of a blueprint.
+    """What became of a hint or requirement of a blueprint, or of what could make its kernel faster.
 
     Attributes:
         node: The node that gives it, or None for one of the blueprint.
-        name: `parallelism`, `compute_intensity` and so on.
+        name: `parallelism`, `compute_intensity` and so on; `fold_norm`.
         outcome: `honoured`, `emulated` or `not honoured`.
         reason: Why, in a sentence.
     """
@@ -64,6 +79,7 @@ class CompileResult:
         content_digest: Of the blueprint.
         passes: What the blueprint went through, each as `name@version`.
         parameters: Trainable numbers in the kernel.
+        weights: Digest of the weights that were given; None where they are initial ones.
         hints: Every hint that is not the default, and what became of it.
         warnings: What the user of the kernel should know.
         compile_ms: Time of the whole compilation.
@@ -82,6 +98,7 @@ class CompileResult:
     torch_version: str
     esper_graph_version: str
     parameters: int
+    weights: str | None = None
     hints: tuple[Hint, ...] = ()
     warnings: tuple[str, ...] = ()
     compile_ms: float = 0.0

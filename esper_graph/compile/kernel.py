@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from esper_graph.compile.archive import digest_of, read_facts
+from esper_graph.compile.archive import digest_of, read_facts, read_kept
 from esper_graph.compile.job import CompileResult
 from esper_graph.compile.kernel_files import KernelFiles, checked_digest
 from esper_graph.errors import KernelError, UntrustedKernelError
 
 if TYPE_CHECKING:
     import torch
+
+    from esper_graph.compile.weights import Weights
 
 
 def load_kernel(data: bytes, digest: str, *, place: str = "memory", device: str = "cpu") -> "torch.nn.Module":
@@ -95,3 +97,27 @@ class Kernel:
             KernelError: torch cannot load them here.
         """
         return load_kernel(self.files.read(self.digest), self.digest, place=self.place, device=device)
+
+    def weights(self, module: "torch.nn.Module | None" = None) -> "Weights":
+        """Return the weights: those that were compiled in, or those that a loaded module has now.
+
+        Where norms were folded into them for inference, these are the weights as they were given.
+
+        Args:
+            module: What `load` returned, such as a kernel for training that has been trained since.
+
+        Raises:
+            KernelBytesMissingError: The bytes are not here.
+            UntrustedKernelError: They are not the recorded ones.
+        """
+        from esper_graph.compile.weights import take_weights
+        from esper_graph.compile.weights_file import read_tensors
+
+        data = self.files.read(self.digest)
+        kept = read_kept(data)
+        loaded = module if module is not None else load_kernel(data, self.digest, place=self.place)
+        return take_weights(loaded, read_facts(data), {} if kept is None else read_tensors(kept))
+
+    def state_dict(self, module: "torch.nn.Module | None" = None) -> "dict[str, torch.Tensor]":
+        """Return the weights under the names of the original module, which loads them; see `weights`."""
+        return self.weights(module).state_dict()

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from esper_graph.compile.weights import Tensors
+
 TOLERANCE = 1e-5
 GRADIENT_TOLERANCE = 1e-4
 _LEAST_SCALE = 1e-6
@@ -78,6 +80,7 @@ def validate_kernel(
     mode: Mode,
     bindings: Sequence[Mapping[str, int]] | None = None,
     seed: int = 0,
+    tensors: "Tensors | None" = None,
 ) -> ValidationReport:
     """Compare a loaded kernel with the interpreter on random inputs.
 
@@ -87,6 +90,9 @@ def validate_kernel(
     Args:
         mode: The kernel's.
         bindings: Sizes of the blueprint's symbols, one mapping for each comparison; None chooses three.
+        tensors: For inference, the weights that the interpreter computes with; None means those that the
+            kernel holds. A kernel whose norms were folded needs them. A kernel for training changes its
+            statistics while it is compared, so there it is always those that it holds.
 
     Raises:
         KernelError: The kernel fails on inputs that the blueprint accepts.
@@ -97,9 +103,9 @@ def validate_kernel(
     checks: list[Check] = []
     for turn, binding in enumerate(bindings if bindings is not None else chosen(blueprint)):
         shown = ", ".join(f"{name} {size}" for name, size in sorted(binding.items()))
-        checks += _compared(module, blueprint, mode, binding, seed + turn, shown, training=False)
+        checks += _compared(module, blueprint, mode, binding, seed + turn, shown, tensors, training=False)
         if mode == "train" and _enough_for_statistics(binding):
-            checks += _compared(module, blueprint, mode, binding, seed + turn, shown, training=True)
+            checks += _compared(module, blueprint, mode, binding, seed + turn, shown, tensors, training=True)
     if mode == "train":
         module.eval()
     return ValidationReport(tuple(checks))
@@ -131,6 +137,7 @@ def _compared(
     binding: Mapping[str, int],
     seed: int,
     shown: str,
+    given: "Tensors | None",
     *,
     training: bool,
 ) -> list[Check]:
@@ -140,8 +147,8 @@ def _compared(
     from esper_graph.compile.sample import sample
 
     inputs = sample(blueprint, binding, seed)
-    tensors = tensors_of(module, blueprint)
     watched = mode == "train"
+    tensors = given if given is not None and not watched else tensors_of(module, blueprint)
     reference_tensors = {
         node: {
             name: tensor.detach().double().requires_grad_(tensor.requires_grad)

@@ -165,6 +165,9 @@ class KernelRecord:
         seed: What the initial weights were drawn with.
         size_bytes: Length of the file.
         validation: Result of comparing it with the interpreter, or an empty mapping.
+        weights: SHA-256 of the weights that were compiled in; None where it has initial ones.
+        hints: What became of the blueprint's hints, and of what could make the kernel faster: each with the
+            keys node, name, value, outcome and reason.
     """
 
     digest: str
@@ -180,6 +183,8 @@ class KernelRecord:
     size_bytes: int
     compiled_at: datetime
     validation: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    weights: str | None = None
+    hints: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

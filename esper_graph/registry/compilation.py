@@ -1,16 +1,22 @@
 """Compile registered blueprints: claim, compile, keep the bytes, then record them."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from esper_graph.compile import (
+    Check,
     CompileJob,
     CompileResult,
     Kernel,
     KernelFiles,
+    ValidationReport,
     compile_blueprint,
+    given_weights,
     validate_kernel,
+    weights_digest,
 )
 from esper_graph.compile.job import BACKEND, MODES, PROFILE
 from esper_graph.errors import CompileError, ConfigError, close_names, suggestion
@@ -19,6 +25,9 @@ from esper_graph.property_graph.records import KernelRecord, Operation
 from esper_graph.store import kernels
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from esper_graph.compile.weights import Given
     from esper_graph.store.engines import Engine
 
 MakeOperation = Callable[[str], Operation]
@@ -34,6 +43,7 @@ def compile_registered(
     *,
     mode: str,
     seed: int,
+    weights: "str | Path | Given | None",
     validate: bool,
 ) -> Kernel:
     """Compile a blueprint, or find the kernel that the same request made before and whose bytes are here.
@@ -44,9 +54,11 @@ def compile_registered(
 
     Args:
         origins: For each node id, the uid of the node that introduced it; initial weights follow from it.
+        weights: What to compile in instead of initial weights.
 
     Raises:
         CompileError: It cannot be compiled; the attempt is recorded with the reason.
+        KernelError: The weights are not those of the blueprint; nothing is recorded.
         ConfigError: There is no such mode.
     """
     if mode not in MODES:
@@ -54,24 +66,33 @@ def compile_registered(
             f"there is no mode `{mode}`",
             hint=suggestion(close_names(mode, MODES)) or f"the modes are {', '.join(MODES)}",
         )
-    known = _known(engine, blueprint, files, mode, seed)
-    if known is not None:
-        kernel = Kernel(known.digest, files)
-        if validate and not known.validation:
-            verify(engine, blueprint, kernel, known, operation)
-        return kernel
+    with nullcontext() if weights is None else given_weights(weights, blueprint) as file:
+        job = CompileJob(blueprint, mode=mode, seed=seed, origins=origins, weights=file)  # pyright: ignore[reportArgumentType]  -- one of MODES
+        known = _known(engine, job, files)
+        if known is None:
+            return _compiled(engine, job, files, operation, validate=validate)
+    kernel = Kernel(known.digest, files)
+    if validate and not known.validation:
+        verify(engine, blueprint, kernel, known, operation)
+    return kernel
+
+
+def _compiled(
+    engine: "Engine", job: CompileJob, files: KernelFiles, operation: MakeOperation, *, validate: bool
+) -> Kernel:
+    blueprint = job.blueprint
     attempt = kernels.begin_attempt(
         engine,
         blueprint.id,
-        mode=mode,
+        mode=job.mode,
         backend=BACKEND,
         profile=PROFILE,
         operation=operation("kernel.compile"),
     )
     try:
-        result = compile_blueprint(CompileJob(blueprint, mode=mode, seed=seed, origins=origins))  # pyright: ignore[reportArgumentType]  -- one of MODES
+        result = compile_blueprint(job)
         kernel = Kernel.keep(result, files)
-        checks = _validated(blueprint, kernel, mode) if validate else {}
+        checks = _validated(blueprint, kernel, job.mode, result.weights) if validate else {}
     except BaseException as error:
         reason = error.message if isinstance(error, CompileError) else f"{type(error).__name__}: {error}"
         failed = operation("kernel.fail")
@@ -95,26 +116,33 @@ def verify(
         KernelBytesMissingError: Its bytes are not here.
         UntrustedKernelError: They are not the recorded ones.
     """
-    found = _validated(blueprint, kernel, record.mode)
+    found = _validated(blueprint, kernel, record.mode, record.weights)
     return kernels.record_validation(engine, record.digest, found, operation=operation("kernel.verify"))
 
 
-def _known(
-    engine: "Engine", blueprint: BlueprintIR, files: KernelFiles, mode: str, seed: int
-) -> KernelRecord | None:
+def _known(engine: "Engine", job: CompileJob, files: KernelFiles) -> KernelRecord | None:
     """The kernel of an equal request, if this torch would make the same again and its bytes are here."""
     from importlib.metadata import version
 
     torch_version = version("torch").partition("+")[0]
-    for record in kernels.kernels(engine, blueprint.id):
-        same = (record.mode, record.seed, record.backend, record.profile) == (mode, seed, BACKEND, PROFILE)
+    wanted = (job.mode, job.seed, BACKEND, PROFILE, None if job.weights is None else job.weights.digest)
+    for record in kernels.kernels(engine, job.blueprint.id):
+        same = (record.mode, record.seed, record.backend, record.profile, record.weights) == wanted
         if same and record.torch_version.partition("+")[0] == torch_version and record.digest in files:
             return record
     return None
 
 
-def _validated(blueprint: BlueprintIR, kernel: Kernel, mode: str) -> dict[str, Any]:
-    return validate_kernel(kernel.load(), blueprint, mode=mode).to_dict()  # pyright: ignore[reportArgumentType]
+def _validated(blueprint: BlueprintIR, kernel: Kernel, mode: str, weights: str | None) -> dict[str, Any]:
+    """Compare a kernel with the interpreter, which computes with the weights that were given, if any."""
+    module = kernel.load()
+    if weights is None:
+        return validate_kernel(module, blueprint, mode=mode).to_dict()  # pyright: ignore[reportArgumentType]
+    held = kernel.weights(module)
+    same = weights_digest(held) == weights
+    report = validate_kernel(module, blueprint, mode=mode, tensors=held.tensors)  # pyright: ignore[reportArgumentType]
+    check = Check("weights as recorded", same, 0.0 if same else float("inf"), 0.0)
+    return ValidationReport((check, *report.checks)).to_dict()
 
 
 def _record(blueprint: BlueprintIR, result: CompileResult, checks: dict[str, Any]) -> KernelRecord:
@@ -132,4 +160,6 @@ def _record(blueprint: BlueprintIR, result: CompileResult, checks: dict[str, Any
         size_bytes=result.size_bytes,
         compiled_at=datetime.now(UTC),
         validation=checks,
+        weights=result.weights,
+        hints=tuple(asdict(hint) for hint in result.hints),
     )

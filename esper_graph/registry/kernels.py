@@ -8,7 +8,10 @@ from esper_graph.property_graph.records import CompileAttempt, KernelRecord
 from esper_graph.registry.base import OpenStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from esper_graph.compile import Kernel
+    from esper_graph.compile.weights import Given
 
 
 class Kernels(OpenStore):
@@ -20,6 +23,7 @@ class Kernels(OpenStore):
         *,
         mode: str = "infer",
         seed: int = 0,
+        weights: "str | Path | Given | None" = None,
         validate: bool = True,
         actor: str | None = None,
         reason: str | None = None,
@@ -29,10 +33,13 @@ class Kernels(OpenStore):
         Args:
             mode: `infer`, or `train` for a kernel whose weights can be trained.
             seed: What the initial weights are drawn with.
+            weights: Weights to compile in: a safetensors file, what `import_with_weights` returned, or a
+                `state_dict` with names like `fc1.weight`. For inference, batch norms are folded into them.
             validate: Compare the kernel with the reference interpreter and record the result.
 
         Raises:
             LoweringError: The compiler has no way to express it; the attempt is recorded with the reason.
+            KernelError: The weights are not exactly those of the blueprint; nothing is recorded.
         """
         from esper_graph.registry.compilation import compile_registered
         from esper_graph.store import blueprints
@@ -46,6 +53,7 @@ class Kernels(OpenStore):
             lambda action: self._operation(action, actor, reason),
             mode=mode,
             seed=seed,
+            weights=weights,
             validate=validate,
         )
 

@@ -79,14 +79,10 @@ def record_kernel(
     *,
     attempt_id: str,
     operation: Operation,
-    weights_digest: str | None = None,
 ) -> KernelRecord:
     """Record a kernel whose bytes are kept already, and that its attempt is done.
 
     Bytes that are known are the same kernel, which a further attempt has built; its record stays as it is.
-
-    Args:
-        weights_digest: SHA-256 of the weights that it holds.
 
     Returns:
         The kernel as it is recorded.
@@ -105,6 +101,7 @@ def record_kernel(
         "seed": kernel.seed,
         "size_bytes": kernel.size_bytes,
         "validation": json.dumps(dict(kernel.validation), sort_keys=True),
+        "hints": json.dumps([dict(hint) for hint in kernel.hints], sort_keys=True),
     }
     if kernel.passes:  # an empty list has no type that both engines agree on
         properties["passes"] = list(kernel.passes)
@@ -126,8 +123,8 @@ def record_kernel(
                 "compiled_at": kernel.compiled_at.isoformat(),
             },
         )
-        if weights_digest is not None:
-            held = {"digest": kernel.digest, "weights": weights_digest}
+        if kernel.weights is not None:
+            held = {"digest": kernel.digest, "weights": kernel.weights}
             transaction.run(get("kernel/hold_weights"), held)
         note_event(transaction, operation, [kernel.blueprint])
         rows = transaction.run(get("kernel/find"), {"prefix": kernel.digest, "limit": _SHOWN})
@@ -186,12 +183,6 @@ def kernel(engine: Engine, digest: str) -> KernelRecord | None:
     """
     row = _find(engine, digest)
     return None if row is None else _kernel(row)
-
-
-def weights_of(engine: Engine, digest: str) -> str | None:
-    """Tell which weights a kernel holds, by their digest; the kernel is named as in `kernel`."""
-    row = _find(engine, digest)
-    return None if row is None else row["weights"]
 
 
 def digests(engine: Engine) -> tuple[str, ...]:
@@ -254,7 +245,7 @@ def _attempt(row: Row) -> CompileAttempt:
 
 
 def _distinct(rows: Iterable[Row]) -> tuple[KernelRecord, ...]:
-    """Keep one row for each kernel: one that holds several weights has several."""
+    """Keep one row for each kernel."""
     return tuple({row["kernel"]["digest"]: _kernel(row) for row in rows}.values())
 
 
@@ -274,4 +265,6 @@ def _kernel(row: Row) -> KernelRecord:
         size_bytes=properties["size_bytes"],
         compiled_at=properties["compiled_at"],
         validation=json.loads(properties.get("validation") or "{}"),
+        weights=row["weights"],
+        hints=tuple(json.loads(properties.get("hints") or "[]")),
     )

@@ -13,11 +13,11 @@ from esper_graph.compile import (
     CompileJob,
     Imported,
     compile_blueprint,
+    give_weights,
     import_with_weights,
     load_kernel,
     read_facts,
 )
-from esper_graph.compile.importer.weights import give_weights
 
 TOLERANCE = 1e-4
 

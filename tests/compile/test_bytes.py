@@ -15,8 +15,8 @@ import torch
 
 from esper_graph.compile import CompileJob, Kernel, KernelFiles, compile_blueprint, load_kernel, read_facts
 from esper_graph.compile.archive import digest_of
+from esper_graph.compile.initial_values import initial_values, stream_key
 from esper_graph.compile.job import Mode
-from esper_graph.compile.weights import initial_values, stream_key
 from esper_graph.errors import KernelBytesMissingError, KernelError, UntrustedKernelError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder

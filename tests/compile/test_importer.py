@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,22 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from esper_graph.compile import (
-    CompileJob,
-    compile_blueprint,
     import_module,
     import_with_weights,
-    load_kernel,
-    read_facts,
 )
 from esper_graph.compile.importer.examples import example_inputs, module_named
-from esper_graph.compile.importer.weights import (
-    give_weights,
-    load_weights,
-    save_weights,
-    state_dict,
-    take_weights,
-)
-from esper_graph.errors import ImporterError, KernelError, LimitExceededError
+from esper_graph.errors import ImporterError, LimitExceededError
 from tests.compile.importing import TOLERANCE, call, compare, kernel_of, relative
 from tests.compile.networks import SLICE
 
@@ -215,28 +203,6 @@ def test_parameters_that_evaluation_does_not_use_are_named() -> None:
     assert "does not use 15 of its parameters (spare.weight, spare.bias)" in imported.blueprint.description
 
 
-def test_a_state_dict_goes_into_a_kernel_and_comes_back(tmp_path: Path) -> None:
-    module = small().train()
-    module(torch.randn(8, 3, 4, 4))
-    imported = import_with_weights(module, IMAGE)
-    save_weights(imported, tmp_path / "small.safetensors")
-    weights, names = load_weights(tmp_path / "small.safetensors", imported.blueprint)
-    made = compile_blueprint(CompileJob(imported.blueprint, mode="train"))
-    kernel: Any = load_kernel(made.data, made.digest)
-    facts = read_facts(made.data)
-    give_weights(kernel, facts, weights)
-    found = state_dict(take_weights(kernel, facts), names)
-    wanted = module.state_dict()
-    assert found.keys() == wanted.keys()
-    for name, tensor in wanted.items():
-        assert torch.equal(found[name], tensor)
-        assert found[name].dtype == tensor.dtype
-    other = small()
-    other.load_state_dict(found)
-    x = torch.randn(3, 3, 4, 4)
-    assert relative(call(other.eval(), (x,)), call(kernel.eval(), (x,))) < TOLERANCE
-
-
 def test_a_training_kernel_has_the_gradients_of_the_module() -> None:
     module = small().eval()
     imported = import_with_weights(module, IMAGE)
@@ -249,24 +215,6 @@ def test_a_training_kernel_has_the_gradients_of_the_module() -> None:
         assert theirs.grad is not None
         assert relative([mine], [theirs.grad]) < TOLERANCE
     assert not torch.equal(kernel.train()(x), kernel.train()(x)), "dropout works"
-
-
-def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    save_weights(import_with_weights(small(), IMAGE), path)
-    other = import_with_weights(nn.Linear(3, 2), torch.randn(1, 3))
-    with pytest.raises(KernelError, match="weights of another blueprint"):
-        load_weights(path, other.blueprint)
-    path.write_bytes(b"not a file of weights")
-    with pytest.raises(KernelError, match="does not hold weights"):
-        load_weights(path)
-    made = compile_blueprint(CompileJob(other.blueprint))
-    kernel = load_kernel(made.data, made.digest)
-    with pytest.raises(KernelError, match="no weights for `bias`"):
-        give_weights(kernel, read_facts(made.data), {})
-    wrong = {node: {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)} for node in other.weights}
-    with pytest.raises(KernelError, match=r"is \[2, 3\], the weights are \[2, 2\]"):
-        give_weights(kernel, read_facts(made.data), wrong)
 
 
 # ---------------------------------------------------------------- what is refused

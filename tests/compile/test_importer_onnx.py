@@ -20,9 +20,8 @@ from onnx.reference import ReferenceEvaluator
 from torch import nn
 
 from esper_graph.cli import root
-from esper_graph.compile import Imported
+from esper_graph.compile import Imported, load_weights, save_weights
 from esper_graph.compile.importer.onnx_file import import_onnx
-from esper_graph.compile.importer.weights import load_weights, save_weights
 from esper_graph.compile.interpreter import interpret
 from esper_graph.errors import EsperGraphError, ImporterError, LimitExceededError
 from esper_graph.ir.blueprint import BlueprintIR
@@ -685,10 +684,10 @@ def test_a_mask_that_is_picked_for_each_sample_by_number_is_read() -> None:
 def test_weights_go_through_a_file(tmp_path: Path) -> None:
     imported = import_onnx(exported(Encoder(), tokens(2)))
     save_weights(imported, tmp_path / "weights.safetensors")
-    weights, names = load_weights(tmp_path / "weights.safetensors", imported.blueprint)
-    assert names == imported.names
+    found = load_weights(tmp_path / "weights.safetensors", imported.blueprint)
+    assert found.names == imported.names
     for owner, mine in imported.weights.items():
-        assert all(tensor.equal(weights[owner][key]) for key, tensor in mine.items())
+        assert all(tensor.equal(found.tensors[owner][key]) for key, tensor in mine.items())
 
 
 def test_weights_in_another_file_of_the_folder_are_read(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_python_examples_give_what_the_page_says(
 
 
 @pytest.mark.xdist_group("readme")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, "import.md"])
 def test_commands_run(page: str, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8"}

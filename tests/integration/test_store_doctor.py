@@ -191,10 +191,8 @@ def test_an_undamaged_store_is_clean(store: Engine) -> None:
     attempt = kernels.begin_attempt(
         store, "last", mode="infer", backend="script", profile="default", operation=operation()
     )
-    kernel = made("last", DIGEST)
-    kernels.record_kernel(
-        store, kernel, attempt_id=attempt.id, operation=operation(), weights_digest="b" * 64
-    )
+    kernel = made("last", DIGEST, weights="b" * 64)
+    kernels.record_kernel(store, kernel, attempt_id=attempt.id, operation=operation())
     seen: list[str] = []
     assert doctor.examine(store, kernel_digests={DIGEST}, progress=seen.append) == []
     assert tuple(seen) == doctor.checks()

@@ -7,7 +7,7 @@ import pytest
 
 from esper_graph.errors import BlueprintNotFoundError, KernelError
 from esper_graph.property_graph.records import CompileAttempt, KernelRecord
-from esper_graph.store import kernels
+from esper_graph.store import changes, kernels
 from esper_graph.store.engines import Engine
 from tests.integration.statements import statement
 from tests.integration.stock import operation, stock
@@ -17,6 +17,7 @@ COUNT = statement(
     "RETURN count(DISTINCT k) AS kernels, sum(CASE WHEN type(r) = 'BUILT_BY' THEN 1 ELSE 0 END) AS built",
     returns="kernels, built",
 )
+WEIGHTS = statement("MATCH (w:Weights) RETURN w.digest AS digest ORDER BY digest", returns="digest")
 EVENTS = statement(
     "MATCH (e:Event)-[:CONCERNS]->(b:Blueprint {id: 'root'}) WHERE e.action STARTS WITH 'kernel.' "
     "RETURN e.action AS action ORDER BY e.at, e.id",
@@ -60,11 +61,9 @@ def begin(store: Engine, blueprint: str = "root") -> CompileAttempt:
     )
 
 
-def record(store: Engine, kernel: KernelRecord, **more: Any) -> KernelRecord:
+def record(store: Engine, kernel: KernelRecord) -> KernelRecord:
     attempt = begin(store, kernel.blueprint)
-    return kernels.record_kernel(
-        store, kernel, attempt_id=attempt.id, operation=operation("kernel.record"), **more
-    )
+    return kernels.record_kernel(store, kernel, attempt_id=attempt.id, operation=operation("kernel.record"))
 
 
 @pytest.mark.parametrize("passes", [(), ("fold@1",)])
@@ -121,7 +120,7 @@ def test_repeating_any_step_changes_nothing(store: Engine) -> None:
             store, "root", mode="infer", backend="script", profile="default", operation=first
         )
         kernel = kernels.record_kernel(
-            store, made("root", "0" * 64), attempt_id=attempt.id, operation=second, weights_digest="e" * 64
+            store, made("root", "0" * 64, weights="e" * 64), attempt_id=attempt.id, operation=second
         )
         results.append((kernel, kernels.attempts(store, "root")))
     assert results[0] == results[1]
@@ -150,12 +149,29 @@ def test_a_kernel_is_never_recorded_for_another_blueprint(store: Engine) -> None
     assert kernels.kernels(store, "right") == ()
 
 
-def test_weights_are_known_by_their_digest(store: Engine) -> None:
-    record(store, made("root", "0" * 64), weights_digest="e" * 64)
-    record(store, made("root", "1" * 64, seed=8))
-    assert kernels.weights_of(store, "0000") == "e" * 64
-    assert kernels.weights_of(store, "1111") is None
-    assert len(kernels.kernels(store, "root")) == 2
+def test_a_kernel_names_the_weights_that_it_holds(store: Engine) -> None:
+    with_weights = made("root", "0" * 64, weights="e" * 64)
+    initial = made("root", "1" * 64, seed=8, compiled_at=datetime(2026, 1, 1, tzinfo=UTC))
+    for kernel in (with_weights, initial):
+        assert record(store, kernel) == kernel
+    assert kernels.kernels(store, "root") == (with_weights, initial)
+
+
+def test_weights_go_with_the_last_blueprint_whose_kernels_hold_them(store: Engine) -> None:
+    record(store, made("last", "0" * 64, weights="e" * 64))
+    record(store, made("last", "1" * 64, weights="f" * 64))
+    record(store, made("last", "2" * 64, weights="f" * 64))
+    record(store, made("root", "3" * 64, weights="e" * 64))
+    changes.purge(store, "last", operation=operation("blueprint.purge"))
+    assert [row["digest"] for row in store.read(WEIGHTS)] == ["e" * 64]
+    assert kernels.kernel(store, "3333") == made("root", "3" * 64, weights="e" * 64)
+
+
+@pytest.mark.parametrize("value", [None, 2, ["bn1", "bn2"], {"kind": "conv2d+norm", "bytes": 7}])
+def test_what_became_of_hints_comes_back(store: Engine, value: Any) -> None:
+    hint = {"node": None, "name": "fold_norm", "value": value, "outcome": "honoured", "reason": "it could"}
+    kernel = made("root", "0" * 64, hints=(hint,))
+    assert record(store, kernel) == kernel
 
 
 def test_a_kernel_is_found_by_the_first_digits_when_they_fit_only_one(store: Engine) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from esper_graph.compile.initial_values import initial_values
 from esper_graph.compile.interpreter import interpret
 from esper_graph.compile.sample import bindings, sample
-from esper_graph.compile.weights import initial_values
 from esper_graph.errors import LimitExceededError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, Wire
