@@ -1,13 +1,14 @@
 """Look for damage: what is in the store but not as it was written.
 
 Each audit is one file in `cypher/audit/` with the columns `subject` and `message`; a new file is a new audit.
-Two more need Python: whether a blueprint still has the content that was registered, and whether the bytes of
-the kernels are here.
+Three more need Python: whether nodes have the label of their op's family, whether a blueprint still has the
+content that was registered, and whether the bytes of the kernels are here.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from esper_graph.errors import BlueprintError, BlueprintNotFoundError, IntegrityError
+from esper_graph.ops import OPS
 from esper_graph.property_graph.catalogue import get, names
 from esper_graph.property_graph.records import Damage
 from esper_graph.store.engines import Engine
@@ -15,11 +16,12 @@ from esper_graph.store.materialise import Recorded, recorded
 
 _BATCH = 50
 _COLUMNS = ("subject", "message")
+_IN_PYTHON = ("families", "content", "kernel_bytes")
 
 
 def checks() -> tuple[str, ...]:
     """List the names of all checks, in the order in which they run."""
-    return (*(name.removeprefix("audit/") for name in _audits()), "content", "kernel_bytes")
+    return (*(name.removeprefix("audit/") for name in _audits()), *_IN_PYTHON)
 
 
 def examine(
@@ -45,6 +47,8 @@ def examine(
         check = name.removeprefix("audit/")
         tell(check)
         found += [Damage(check, row["subject"], row["message"]) for row in engine.read(get(name))]
+    tell("families")
+    found += _families(engine)
     if content:
         tell("content")
         found += _changed(engine)
@@ -61,6 +65,18 @@ def examine(
 
 def _audits() -> list[str]:
     return [name for name in names() if name.startswith("audit/") and get(name).returns == _COLUMNS]
+
+
+def _families(engine: Engine) -> Iterator[Damage]:
+    """Name nodes whose labels are not those of their op; what ops of users are, only their process knows."""
+    for row in engine.read(get("audit/families")):
+        op = OPS.get(row["op_type"])
+        if op is not None and set(row["labels"]) != {"OpNode", op.family}:
+            labels = " ".join(sorted(row["labels"]))
+            message = (
+                f"{row['nodes']} such `{row['op_type']}` has the labels {labels}, not OpNode {op.family}"
+            )
+            yield Damage("families", row["example"], message)
 
 
 def _changed(engine: Engine) -> Iterator[Damage]:

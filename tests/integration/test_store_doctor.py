@@ -55,6 +55,14 @@ CASES = {
         ("2 blueprints",),
         frozenset({"counts", "content", "feeds_across"}),
     ),
+    "a node of another family": Case(
+        "MATCH (b:Blueprint {id: 'root'}) CREATE (b)-[:CONTAINS]->"
+        "(:OpNode:Dense {uid: 'root/new', node_id: 'new', op_type: 'activation', position: 9})",
+        "families",
+        "root/new",
+        ("`activation`", "Dense OpNode", "not OpNode Activation"),
+        frozenset({"counts", "content"}),
+    ),
     "an edge into another blueprint": Case(
         "MATCH (s:OpNode {uid: 'root/fc1'}) MATCH (t:OpNode {uid: 'left/fc2'}) "
         "CREATE (s)-[:FEEDS {edge_id: 'stray'}]->(t)",
@@ -165,6 +173,16 @@ CASES = {
     ),
     "a measurement of nothing": Case(
         "CREATE (:Measurement {id: 'lost', value: 1.0})", "loose_metrics", "lost", ("refines 0 metrics",)
+    ),
+    "a metric that says what was never measured": Case(
+        "MATCH (b:Blueprint {id: 'root'}) MERGE (d:Device {name: 'cpu'}) "
+        "CREATE (m:Metric {key: 'slow', name: 'latency_ms', device: 'cpu', value: 1.0}) SET m.measured_at = "
+        "datetime('2026-11-24T12:00:00Z') CREATE (m)-[:MEASURES]->(b) CREATE (m)-[:TAKEN_ON]->(d) "
+        "CREATE (x:Measurement {id: 'x', value: 9.0}) SET x.measured_at = m.measured_at "
+        "CREATE (x)-[:REFINES]->(m)",
+        "metric_values",
+        "slow",
+        ("its value is 1.0",),
     ),
     "a kernel that nobody built": Case(
         f"CREATE (:Kernel {{digest: '{DIGEST}'}})",
