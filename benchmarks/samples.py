@@ -1,11 +1,18 @@
-"""Blueprints to measure with: ten nodes each, all different."""
+"""Blueprints to measure with: networks of ten nodes, all different, and cells of NAS-Bench-101."""
 
 from itertools import pairwise
 from random import Random
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.specs import EdgeSpec, NodeSpec
+from esper_graph.ops import OPS, register_op
+from esper_graph.ops.attributes import NoAttributes
+from esper_graph.ops.opdef import Assumption, Inputs, OpDef
+from esper_graph.ops.values import ValueType
+from tests.nasbench import OPS as CELL_OPS
+from tests.nasbench import Cell
 
+LAST = "cell_output"
 WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -37,3 +44,24 @@ def ten_nodes(number: int, prefix: str = "cell") -> BlueprintIR:
     return BlueprintIR(
         id=f"{prefix}_{number}", name=f"{prefix} {number}", nodes=nodes, edges=edges, tags=["bench"]
     )
+
+
+def cell_blueprint(cell: Cell) -> BlueprintIR:
+    """A cell of NAS-Bench-101 whose ops add up what arrives: its vertices are the nodes, beside an output."""
+    for op_type in (*CELL_OPS, LAST):
+        if op_type not in OPS:
+            register_op(OpDef(op_type, "Custom", NoAttributes, ("inputs*",), _same_type, commutative=True))
+    kinds = ("input", *cell.ops, LAST, "output")
+    nodes = [
+        NodeSpec(id=f"v{place}", op_type=kind, attributes={"shape": [-1, 8]} if kind == "input" else {})
+        for place, kind in enumerate(kinds)
+    ]
+    edges = [
+        EdgeSpec(id=f"e{number}", source=f"v{source}", target=f"v{target}")
+        for number, (source, target) in enumerate((*cell.edges, (cell.vertices - 1, cell.vertices)))
+    ]
+    return BlueprintIR(name="cell", nodes=nodes, edges=edges)
+
+
+def _same_type(attributes: object, inputs: Inputs, assumptions: list[Assumption]) -> tuple[ValueType, ...]:
+    return (inputs[0],)

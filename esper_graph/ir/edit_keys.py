@@ -38,6 +38,7 @@ MOST = 64
 _WIDTH = 1 << 32
 _PORTS = 128
 _TIE = "tie"
+_SUMS = ("add", "multiply", "maximum", "minimum")
 _UNKNOWN = 0
 
 
@@ -102,9 +103,9 @@ def _code(ports: str) -> int:
 
 @lru_cache(maxsize=MEMO)
 def _is_plain_sum(label: str) -> bool:
-    """Whether one value alone would come out of a node as it went in."""
-    op = OPS.get(label.partition(" ")[0])
-    return op is not None and op.commutative and all(value is None for value in attributes_of(label).values())
+    """Whether one value alone would come out of a node as it went in, and is therefore no use of it."""
+    op_type = label.partition(" ")[0]
+    return op_type in _SUMS and all(value is None for value in attributes_of(label).values())
 
 
 @lru_cache(maxsize=MEMO)

@@ -1,0 +1,256 @@
+"""How well similar blueprints are found: 10,000 cells of NAS-Bench-101, against the exact edit distance.
+
+The ops of these cells add up what arrives, so that a blueprint has the vertices and edges of its cell, and
+an `output`. Candidates are taken by features, as a store takes them, and ranked by `edit_distance`. The
+oracle tries all ways to pair the vertices of two cells. P@10 is how many of the first ten are no further away
+than the tenth nearest really is.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations, permutations
+from random import Random
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from run import interleaved, summary
+from samples import cell_blueprint, ten_nodes
+
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.edit_distance import edit_distance, outline
+from esper_graph.ir.edit_keys import edit_keys
+from esper_graph.ir.features import features, hashed
+from tests.nasbench import MOST_EDGES, OPS, Cell, least_form, wirings
+
+CELLS, QUERIES, VERTICES, CHECKED = 10_000, 40, 7, 20
+CUT = 0.1
+"""Features that more than this share of all blueprints have are left out, as a store does."""
+RERANKED = (200, 1_000)
+TEN = 10
+ROUNDS = 7
+
+Distances = NDArray[np.int64]
+
+
+def sample(count: int, seed: int) -> list[Cell]:
+    """Random cells of seven vertices, all different up to isomorphism."""
+    random = Random(seed)
+    all_wirings = list(wirings(VERTICES))
+    found: dict[str, Cell] = {}
+    while len(found) < count:
+        cell = Cell(random.choice(all_wirings), tuple(random.choices(OPS, k=VERTICES - 2)))
+        found.setdefault(cell_blueprint(cell).fingerprint, cell)
+    return list(found.values())
+
+
+def exact_distances(cell: Cell, cells: Sequence[Cell]) -> Distances:
+    """The fewest edits to each cell, by trying every way to pair the vertices.
+
+    With as many vertices on both sides it never pays to remove one and add another, so nothing is missed.
+    """
+    wiring = np.array([_bits(one.edges) for one in cells], dtype=np.uint64)
+    labels = np.array([_labels(one) for one in cells], dtype=np.int8)
+    own = np.array(_labels(cell), dtype=np.int8)
+    least = np.full(len(cells), 2**31, dtype=np.int64)
+    for order in permutations(range(VERTICES)):
+        moved = np.uint64(_bits((order[source], order[target]) for source, target in cell.edges))
+        placed = np.empty_like(own)
+        placed[list(order)] = own
+        edits = np.bitwise_count(wiring ^ moved).astype(np.int64) + (labels != placed).sum(1)
+        np.minimum(least, edits, out=least)
+    return least
+
+
+def _bits(edges: Iterable[tuple[int, int]]) -> int:
+    return sum(1 << (source * VERTICES + target) for source, target in edges)
+
+
+def _labels(cell: Cell) -> list[int]:
+    return [len(OPS), *[OPS.index(op) for op in cell.ops], len(OPS) + 1]
+
+
+def by_networkx(one: Cell, other: Cell) -> int:
+    """The same by networkx, which also removes and adds vertices."""
+    graphs: list[nx.DiGraph[int]] = []
+    for cell in (one, other):
+        graph: nx.DiGraph[int] = nx.DiGraph(list(cell.edges))
+        nx.set_node_attributes(graph, dict(enumerate(_labels(cell))), "label")
+        graphs.append(graph)
+    return int(nx.graph_edit_distance(*graphs, node_match=lambda a, b: a["label"] == b["label"]))
+
+
+def neighbours(cell: Cell) -> set[Cell]:
+    """All cells that are one edit away: an edge more or less, or another op."""
+    found = {
+        Cell(cell.edges, (*cell.ops[:place], op, *cell.ops[place + 1 :]))
+        for place in range(len(cell.ops))
+        for op in OPS
+        if op != cell.ops[place]
+    }
+    for edge in combinations(range(cell.vertices), 2):
+        edges = set(cell.edges) ^ {edge}
+        sources, targets = {source for source, _ in edges}, {target for _, target in edges}
+        if len(edges) <= MOST_EDGES and len(sources) == len(targets) == cell.vertices - 1:
+            found.add(Cell(tuple(sorted(edges)), cell.ops))
+    return found
+
+
+class Library:
+    """Cells as a store has them: who has a feature, who has an edit key."""
+
+    def __init__(self, blueprints: Sequence[BlueprintIR]) -> None:
+        self.counts = [features(one) for one in blueprints]
+        self.outlines = [outline(one) for one in blueprints]
+        self.keys = [edit_keys(one) for one in blueprints]
+        self.having: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.with_key: defaultdict[str, list[int]] = defaultdict(list)
+        for number, counts in enumerate(self.counts):
+            for key, count in counts.items():
+                self.having[key].append((number, count))
+            for key in self.keys[number]:
+                self.with_key[key].append(number)
+
+    def ranked(self, query: int, cut: float) -> tuple[list[int], int]:
+        """All others by `near_duplicate` over features that are not cut, and how many counts were read."""
+        most = cut * len(self.counts)
+        kept = {key for key in self.having if len(self.having[key]) <= most}
+        totals = np.array([sum(counts[key] for key in counts if key in kept) for counts in self.counts])
+        shared = np.zeros(len(self.counts))
+        read = 0
+        for key, count in self.counts[query].items():
+            if key in kept:
+                read += len(self.having[key])
+                for number, other in self.having[key]:
+                    shared[number] += min(count, other)
+        scores = shared / np.maximum(totals + totals[query] - shared, 1)
+        order = [int(number) for number in np.argsort(-scores, kind="stable")]
+        return [number for number in order if number != query], read
+
+    def near(self, query: int) -> set[int]:
+        """All others that share an edit key."""
+        return {number for key in self.keys[query] for number in self.with_key[key]} - {query}
+
+
+def measure() -> dict[str, Any]:
+    """See the module."""
+    cells = sample(CELLS, 1)
+    library = Library([cell_blueprint(cell) for cell in cells])
+    exact = [exact_distances(cells[query], cells) for query in range(QUERIES)]
+    random = Random(2)
+    pairs = [(random.randrange(QUERIES), random.randrange(CELLS)) for _ in range(CHECKED)]
+    assert all(exact[query][other] == by_networkx(cells[query], cells[other]) for query, other in pairs)
+    return {
+        f"exact distances that networkx confirms, of {CHECKED}": {"pairs": len(pairs)},
+        **_quality(library, exact),
+        **_relatives(cells, library, exact),
+        **_speed(library),
+    }
+
+
+def _quality(library: Library, exact: Sequence[Distances]) -> dict[str, Any]:
+    """P@10 of the scores alone, and after ranking the first candidates by edit distance."""
+    results: dict[str, Any] = {}
+    for cut in (1.0, CUT):
+        where = "all features" if cut == 1 else f"features that at most {cut:.0%} have"
+        hits: defaultdict[str, list[float]] = defaultdict(list)
+        work: list[float] = []
+        right: list[float] = []
+        for query, distances in enumerate(exact):
+            tenth = np.sort(np.delete(distances, query))[TEN - 1]
+            order, read = library.ranked(query, cut)
+            work.append(read)
+            near = library.near(query)
+            hits["no re-ranking"].append(_share(distances, order[:TEN], tenth))
+            costs = {
+                number: edit_distance(library.outlines[query], library.outlines[number]).cost
+                for number in {*order[: max(RERANKED)], *near}
+            }
+            right += [
+                cost == distances[number] for number, cost in costs.items() if distances[number] <= tenth
+            ]
+            for count in RERANKED:
+                first = order[:count]
+                again = sorted(first, key=costs.__getitem__)
+                hits[f"{count} re-ranked"].append(_share(distances, again[:TEN], tenth))
+                first += [number for number in near if number not in first]
+                again = sorted(first, key=costs.__getitem__)
+                hits[f"{count} and all who share an edit key re-ranked"].append(
+                    _share(distances, again[:TEN], tenth)
+                )
+        for name, shares in hits.items():
+            results[f"P@10, {where}: {name}"] = {
+                "mean": float(np.mean(shares)),
+                "min": min(shares),
+                "queries": len(shares),
+            }
+        results[f"counts read for a query, {where}"] = summary(work)
+        results[f"edit distances that are exact, of the nearest, {where}"] = {
+            "share": float(np.mean(right)),
+            "pairs": len(right),
+        }
+    return results
+
+
+def _share(distances: Distances, found: Sequence[int], tenth: int) -> float:
+    return float((distances[list(found)] <= tenth).sum()) / TEN
+
+
+def _relatives(cells: Sequence[Cell], library: Library, exact: Sequence[Distances]) -> dict[str, Any]:
+    """Who is one edit away and shares an edit key, and how far away those are that share one."""
+    found = total = 0
+    for query in range(QUERIES):
+        own = set(library.keys[query])
+        others = {least_form(cell) for cell in neighbours(cells[query])}
+        found += sum(not own.isdisjoint(edit_keys(cell_blueprint(cell))) for cell in others)
+        total += len(others)
+    sharing = Counter(
+        int(distances[number]) for query, distances in enumerate(exact) for number in library.near(query)
+    )
+    return {
+        "one edit away and found by edit keys": {"found": found, "of": total, "share": found / total},
+        "sharing an edit key, by exact distance": {str(edits): sharing[edits] for edits in sorted(sharing)},
+    }
+
+
+def _speed(library: Library) -> dict[str, Any]:
+    """Times of what is done at registration, and of ranking candidates."""
+    networks = [ten_nodes(number) for number in range(100)]
+    for network in networks:
+        assert network.fingerprint
+
+    def micro(function: Any) -> Any:
+        def run() -> float:
+            started = time.perf_counter()
+            for network in networks:
+                function(network)
+            return (time.perf_counter() - started) / len(networks) * 1e6
+
+        return run
+
+    def rank(count: int) -> Any:
+        def run() -> float:
+            started = time.perf_counter()
+            for other in library.outlines[1 : count + 1]:
+                edit_distance(library.outlines[0], other)
+            return time.perf_counter() - started
+
+        return run
+
+    def prepared(function: Any) -> Any:
+        return lambda network: function(features(network))
+
+    single = {
+        "features of ten nodes (µs)": micro(features),
+        "edit keys of ten nodes (µs)": micro(edit_keys),
+        "features and vector of ten nodes (µs)": micro(prepared(hashed)),
+        "outline of ten nodes (µs)": micro(outline),
+        **{f"edit distance to {count:,} cells (s)": rank(count) for count in RERANKED},
+    }
+    sizes = {
+        "features of ten nodes": float(np.mean([len(features(network)) for network in networks])),
+        "edit keys of ten nodes": float(np.mean([len(edit_keys(network)) for network in networks])),
+    }
+    return {**interleaved(single, ROUNDS), "how many": sizes}
