@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.kinship import (
@@ -14,6 +14,9 @@ from esper_graph.property_graph.kinship import (
 )
 from esper_graph.property_graph.records import DerivationRecord, Relative
 from esper_graph.registry.base import OpenStore
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class Kinship(OpenStore):
@@ -225,6 +228,31 @@ class Kinship(OpenStore):
         ids = [self._id(one) for one in blueprint_ids]
         view = View(include_rediscoveries, as_of)
         return subgraph.document(self.engine, ids, only=only, limit=limit, view=view)
+
+    def lineage_graph(
+        self,
+        *blueprint_ids: str,
+        only: bool = False,
+        limit: int | None = None,
+        include_rediscoveries: bool = False,
+        as_of: datetime | None = None,
+    ) -> "nx.DiGraph[str]":
+        """Return families as a networkx graph with an edge from each child to each parent.
+
+        Nodes and edges hold what `export_lineage` says of blueprints and derivations; arguments and errors
+        are the same. The graph's own attributes say whether it is `complete`.
+        """
+        from esper_graph.bridges import lineage_to_networkx
+
+        return lineage_to_networkx(
+            self.export_lineage(
+                *blueprint_ids,
+                only=only,
+                limit=limit,
+                include_rediscoveries=include_rediscoveries,
+                as_of=as_of,
+            )
+        )
 
     def stream_ancestors(
         self, blueprint_id: str, *, include_rediscoveries: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 import networkx as nx
 import pytest
 
+from esper_graph.bridges import lineage_to_networkx
 from esper_graph.property_graph.kinship import Which
 from esper_graph.store import folding, kinship, lineage, paths, subgraph
 from esper_graph.store.engines import Engine
@@ -99,6 +100,7 @@ def same_tree(engine: Engine, q: Question) -> None:
     assert found.complete
     for one in found:
         assert one.parents == tuple(sorted(set(depths).intersection(q.graph.successors(one.id))))
+    assert set(lineage_to_networkx(found).edges) == set(q.graph.subgraph(depths).edges)
     folded = folding.folded_tree(engine, q.one, most_children=2, limit=8, view=q.view)
     assert len(folded) + (folded.omitted_count or 0) == folded.total == len(expected)
     assert q.one in {one.id for one in folded}
@@ -265,6 +267,13 @@ def same_export(engine: Engine, q: Question) -> None:
         (child, parent, edge["kind"]) for child, parent, edge in expected.edges(data=True)
     )
     assert (found["complete"], found["omitted_count"], found["total"]) == (True, 0, len(members))
+    graph = lineage_to_networkx(found)
+    assert set(graph) == members
+    assert sorted(
+        (child, parent, one["kind"])
+        for child, parent, said in graph.edges(data="derivations")
+        for one in said
+    ) == sorted((child, parent, edge["kind"]) for child, parent, edge in expected.edges(data=True))
     few = subgraph.document(engine, asked, only=only, limit=1, view=q.view)
     assert len(few["blueprints"]) == 1
     assert few["omitted_count"] == len(members) - 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from esper_graph.bridges import lineage_to_networkx
 from esper_graph.config import Settings
 from esper_graph.errors import BlueprintNotFoundError, ConfigError, QueryError
 from esper_graph.property_graph.kinship import Which
@@ -96,6 +97,16 @@ def test_relatives_are_narrowed_by_how_they_came_to_be_tags_times_and_metrics(re
     assert below(until=now + timedelta(days=1)) == ["left", "right", "last"]
     some = registry.descendants("root", which=Which(actor="ada"), limit=1)
     assert (ids(some), some.truncated_by, some.total, some.omitted_count) == (["left"], "limit", 2, 1)
+
+
+def test_the_client_returns_families_as_graphs(registry: Registry) -> None:
+    graph = registry.lineage_graph("left")
+    assert set(graph.edges) == {("left", "root"), ("right", "root"), ("last", "left"), ("last", "right")}
+    assert [one["actor"] for one in graph.edges["left", "root"]["derivations"]] == ["ada"]
+    assert (graph.graph["complete"], graph.graph["total"]) == (True, 4)
+    assert set(lineage_to_networkx(registry.descendants("root"))) == {"root", "left", "right", "last"}
+    with pytest.raises(BlueprintNotFoundError):
+        registry.lineage_graph("nobody")
 
 
 def test_the_family_as_of_a_time_lacks_what_came_later(registry: Registry) -> None:
