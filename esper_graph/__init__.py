@@ -12,8 +12,9 @@ from esper_graph.lazy import lazy_names
 if TYPE_CHECKING:
     from esper_graph.compile import import_module, import_onnx, import_with_weights
     from esper_graph.errors import EsperGraphError
-    from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
+    from esper_graph.ir.blueprint import BlueprintIR
     from esper_graph.ir.build import Builder, attention, residual
+    from esper_graph.ir.metadata import BlueprintMetadata
     from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec
     from esper_graph.ops import OPS, register_op
     from esper_graph.property_graph.answer import Answer
@@ -43,7 +44,8 @@ _find = lazy_names(
     {
         "compile": ("import_module", "import_onnx", "import_with_weights"),
         "errors": ("EsperGraphError",),
-        "ir.blueprint": ("BlueprintIR", "BlueprintMetadata"),
+        "ir.blueprint": ("BlueprintIR",),
+        "ir.metadata": ("BlueprintMetadata",),
         "ir.build": ("Builder", "attention", "residual"),
         "ir.specs": ("Derivation", "EdgeSpec", "NodeSpec"),
         "ops": ("OPS", "register_op"),

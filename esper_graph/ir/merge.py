@@ -8,7 +8,6 @@ it is a *conflict*. Nodes that both sides added in the same place are one node.
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from esper_graph.ir.align import align
@@ -16,6 +15,7 @@ from esper_graph.ir.diff import diff
 from esper_graph.ir.diff_edits import FIELDS, Port, edits_between, pair_ports
 from esper_graph.ir.edit import Edit
 from esper_graph.ir.matching import Matching
+from esper_graph.ir.merge_conflicts import Conflict, Conflicts
 from esper_graph.ir.merge_sides import Twins, Version, versions
 from esper_graph.ir.repair import repairs
 from esper_graph.ir.specs import EdgeSpec, NodeSpec, fresh_name, thaw
@@ -23,39 +23,7 @@ from esper_graph.ir.specs import EdgeSpec, NodeSpec, fresh_name, thaw
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
 
-CONFLICTS = (
-    "op",  # both made it another op
-    "attribute",  # both changed the same attribute or field, to different values
-    "removed_and_changed",  # one side removed it, the other changed or used it
-    "port",  # both rewired the same input
-    "not_valid",  # the combination is no valid blueprint
-)
 _ABSENT = "absent"
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """One place where both sides contradict each other.
-
-    Attributes:
-        kind: One of `CONFLICTS`.
-        node: The node concerned, by its id in the base (or, where it was added, in its own side); None where
-            the blueprint as a whole is concerned.
-        subject: The attribute, field or input port, or None.
-        message: One sentence that says what is wrong.
-        base: What the base has there, as text; likewise the two after it.
-    """
-
-    kind: str
-    node: str | None
-    subject: str | None
-    message: str
-    base: str = ""
-    left: str = ""
-    right: str = ""
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class Merge(NamedTuple):
@@ -140,7 +108,7 @@ class _Merging:
         self.base, self.blueprints = base, (left, right)
         self.origin, self.left, self.right = versions(base, left, right)
         self.twins = Twins(self.left, self.right)
-        self.conflicts: list[Conflict] = []
+        self.conflicts = Conflicts()
         self.nodes: dict[str, NodeSpec] = {}
         self.edges: list[EdgeSpec] = []
         self.ids: dict[str, str] = {}
@@ -248,7 +216,7 @@ class _Merging:
         fields: dict[str, Any] = {}
         for field in (*FIELDS, "shares"):
             values = [getattr(node, field) for node in (base, left, right)]
-            fields[field] = values[self._choose(name, field, [_text(value) for value in values])]
+            fields[field] = values[self.conflicts.choose(name, field, [_text(value) for value in values])]
         shares = fields.pop("shares")
         # What it shares may have no id of the result yet.
         return base.replace(attributes=attributes, shares=None, **fields).with_checked(shares=shares)
@@ -281,20 +249,10 @@ class _Merging:
         attributes: dict[str, Any] = {}
         for key in dict.fromkeys([key for one in (*given, *meant) for key in one]):
             texts = [json.dumps(one[key], ensure_ascii=False) if key in one else _ABSENT for one in meant]
-            winner = given[self._choose(name, key, texts)]
+            winner = given[self.conflicts.choose(name, key, texts)]
             if key in winner:
                 attributes[key] = winner[key]
         return attributes
-
-    def _choose(self, node: str, subject: str, texts: Sequence[str]) -> int:
-        """Say whose value counts: 0 for the base's, 1 for the left side's, 2 for the right side's."""
-        base, left, right = texts
-        if left == base:
-            return 2 if right != base else 0
-        if right not in (base, left):
-            message = f"both sides change `{subject}` of `{node}`: {base} became {left} and {right}"
-            self.conflicts.append(Conflict("attribute", node, subject, message, base, left, right))
-        return 1
 
     # ------------------------------------------------------------ edges
 
@@ -370,7 +328,7 @@ class _Merging:
         hints: dict[str, Any] = {}
         for field in ("tensor_shape", "dtype"):
             values = [getattr(port.edge, field) for port in (base, left, right)]
-            hints[field] = values[self._choose(name, field, [_text(value) for value in values])]
+            hints[field] = values[self.conflicts.choose(name, field, [_text(value) for value in values])]
         return hints
 
     def _both(self, name: str, base: Port, left: Port, right: Port) -> Port:

@@ -281,7 +281,7 @@ def _padding(schema: JsonSchemaValue) -> JsonSchemaValue:
 _LOOSER: Mapping[str, Callable[[JsonSchemaValue], JsonSchemaValue]] = {
     "forms._spread.<locals>.spread": _one_or_several,
     "interpolate._as_tuple": _one_or_several,
-    "shape._as_tuple": _one_or_several,
+    "parts._as_tuple": _one_or_several,
     "norm._one_axis": _one_or_several,
     "attributes.per_axis.<locals>.spread": _one_or_several,
     "attributes.axes_of": _one_or_several,

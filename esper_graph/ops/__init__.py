@@ -35,8 +35,9 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     ),
     "shape": (
         *("identity", "detach", "cast", "reshape", "flatten", "unflatten", "transpose", "permute", "expand"),
-        *("concat", "stack", "split", "slice", "pad", "gather", "roll", "interpolate"),
+        "interpolate",
     ),
+    "parts": ("concat", "stack", "split", "slice", "pad", "gather", "roll"),
     "reduction": ("reduce", "entropy", "cumsum"),
     "random": ("dropout", "noise"),
     "spectral": ("fft", "ifft", "hartley"),

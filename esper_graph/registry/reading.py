@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from esper_graph.errors import ConfigError, UntrustedKernelError
-from esper_graph.ir.blueprint import BlueprintIR, BlueprintMetadata
+from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.metadata import BlueprintMetadata
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import Damage, EventRecord, MetricRecord, Summary
 from esper_graph.registry.base import OpenStore

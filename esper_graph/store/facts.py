@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from esper_graph.errors import BlueprintNotFoundError
-from esper_graph.ir.blueprint import BlueprintMetadata
+from esper_graph.ir.metadata import BlueprintMetadata
 from esper_graph.property_graph.catalogue import get
 from esper_graph.store.engines import Engine, Row
 

@@ -19,7 +19,8 @@ from esper_graph.ir.edit import (
     SetNode,
     apply_edits,
 )
-from esper_graph.ir.merge import CONFLICTS, Merge, merge
+from esper_graph.ir.merge import Merge, merge
+from esper_graph.ir.merge_conflicts import CONFLICTS
 from esper_graph.ir.specs import EdgeSpec, NodeSpec
 from tests.random_edits import evolved, network
 from tests.shuffled import shuffled

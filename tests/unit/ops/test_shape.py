@@ -362,7 +362,7 @@ def test_interpolate_names_what_does_not_fit() -> None:
 
 
 def test_moving_costs_nothing_and_resampling_one_an_element() -> None:
-    free = set(MODULES["shape"]) - {"interpolate"}
+    free = {*MODULES["shape"], *MODULES["parts"]} - {"interpolate"}
     assert all(OPS[op_type].cost.__name__ == "no_cost" for op_type in free)
     outputs, _ = infer("interpolate", {"size": [4, 5]}, IMAGE)
     cost = OPS["interpolate"].cost(values_of("interpolate", {"size": [4, 5]}), [IMAGE], outputs)
