@@ -73,9 +73,8 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 def root(ctx: click.Context, **flags: object) -> None:
     """Git for neural-network architectures, on Neo4j.
 
-    Without a URI the embedded engine is used; it starts by itself. Commands that list, show or register
-    take --json for one document and -q for bare ids. Data goes to standard output, the rest to standard
-    error.
+    Without a URI the embedded engine is used; it starts by itself. Commands take --json for one
+    document and -q for bare ids. Data goes to standard output, the rest to standard error.
     """
     ctx.obj = State(flags)
 

@@ -100,10 +100,19 @@ def would_cycle(child: str, parent: str, as_json: bool, quiet: bool) -> None:
 @click.argument("parent", metavar="PARENT")
 @click.option("--kind", default="mutation", show_default=True, metavar="KIND", help="Kind of the derivation.")
 @reason_option
-def link(child: str, parent: str, kind: str, reason: str | None) -> None:
+@output_options
+def link(child: str, parent: str, kind: str, reason: str | None, as_json: bool, quiet: bool) -> None:
     """Record that CHILD derives from PARENT, both registered already; a cycle is refused with its path."""
     store = registry()
-    store.link(store.resolve(child), store.resolve(parent), kind=kind, reason=reason)
+    child, parent = store.resolve(child), store.resolve(parent)
+    store.link(child, parent, kind=kind, reason=reason)
+    emit(
+        {"child": child, "parent": parent, "kind": kind},
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [child],
+        people=lambda: note(f"{child} -> {parent}  {kind}"),
+    )
 
 
 COMMANDS = (path, paths, would_cycle, link)

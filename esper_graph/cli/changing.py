@@ -2,7 +2,8 @@
 
 import click
 
-from esper_graph.cli.context import reason_option, registry
+from esper_graph.cli.context import output_options, reason_option, registry
+from esper_graph.cli.output import cell, emit, note
 
 
 @click.command()
@@ -10,61 +11,92 @@ from esper_graph.cli.context import reason_option, registry
 @click.argument("tags", nargs=-1, required=True)
 @click.option("--remove", is_flag=True, help="Remove the tags instead of adding them.")
 @reason_option
-def tag(reference: str, tags: tuple[str, ...], remove: bool, reason: str | None) -> None:
+@output_options
+def tag(
+    reference: str, tags: tuple[str, ...], remove: bool, reason: str | None, as_json: bool, quiet: bool
+) -> None:
     """Add tags to a blueprint, or remove them."""
     store = registry()
-    (store.untag if remove else store.tag)(store.resolve(reference), *tags, reason=reason)
+    found = store.resolve(reference)
+    (store.untag if remove else store.tag)(found, *tags, reason=reason)
+    _tell(found, as_json=as_json, quiet=quiet, **{"tags_removed" if remove else "tags_added": tags})
 
 
 @click.command()
 @click.argument("reference", metavar="ID")
 @click.argument("word")
 @reason_option
-def status(reference: str, word: str, reason: str | None) -> None:
+@output_options
+def status(reference: str, word: str, reason: str | None, as_json: bool, quiet: bool) -> None:
     """Set the status of a blueprint, a word of your own."""
     store = registry()
-    store.set_status(store.resolve(reference), word, reason=reason)
+    found = store.resolve(reference)
+    store.set_status(found, word, reason=reason)
+    _tell(found, status=word, as_json=as_json, quiet=quiet)
 
 
 @click.command()
 @click.argument("reference", metavar="ID")
 @click.argument("name")
 @reason_option
-def alias(reference: str, name: str, reason: str | None) -> None:
+@output_options
+def alias(reference: str, name: str, reason: str | None, as_json: bool, quiet: bool) -> None:
     """Give a blueprint a further id."""
     store = registry()
-    store.alias(store.resolve(reference), name, reason=reason)
+    found = store.resolve(reference)
+    store.alias(found, name, reason=reason)
+    _tell(found, alias=name, as_json=as_json, quiet=quiet)
 
 
 @click.command()
 @click.argument("reference", metavar="ID")
 @reason_option
-def archive(reference: str, reason: str | None) -> None:
+@output_options
+def archive(reference: str, reason: str | None, as_json: bool, quiet: bool) -> None:
     """Hide a blueprint from lists and searches."""
     store = registry()
-    store.archive(store.resolve(reference), reason=reason)
+    found = store.resolve(reference)
+    store.archive(found, reason=reason)
+    _tell(found, archived=True, as_json=as_json, quiet=quiet)
 
 
 @click.command()
 @click.argument("reference", metavar="ID")
 @reason_option
-def restore(reference: str, reason: str | None) -> None:
+@output_options
+def restore(reference: str, reason: str | None, as_json: bool, quiet: bool) -> None:
     """Show an archived blueprint again."""
     store = registry()
-    store.restore(store.resolve(reference), reason=reason)
+    found = store.resolve(reference)
+    store.restore(found, reason=reason)
+    _tell(found, archived=False, as_json=as_json, quiet=quiet)
 
 
 @click.command()
 @click.argument("reference", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @reason_option
-def purge(reference: str, yes: bool, reason: str | None) -> None:
+@output_options
+def purge(reference: str, yes: bool, reason: str | None, as_json: bool, quiet: bool) -> None:
     """Remove a blueprint from which nothing derives, for good."""
     store = registry()
     found = store.resolve(reference)
     if not yes:
         click.confirm(f"Remove `{found}` for good?", abort=True, err=True)
     store.purge(found, reason=reason)
+    _tell(found, purged=True, as_json=as_json, quiet=quiet)
+
+
+def _tell(blueprint_id: str, *, as_json: bool, quiet: bool, **changed: object) -> None:
+    """Say what a blueprint has now; to people on standard error, for they asked for nothing."""
+    words = "; ".join(f"{name.replace('_', ' ')} {cell(value)}" for name, value in changed.items())
+    emit(
+        {"id": blueprint_id, **changed},
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda: [blueprint_id],
+        people=lambda: note(f"`{blueprint_id}`: {words}"),
+    )
 
 
 COMMANDS = (tag, status, alias, archive, restore, purge)

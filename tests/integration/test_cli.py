@@ -181,15 +181,16 @@ def test_ids_may_be_abbreviated_while_that_is_clear(commands: Commands, tmp_path
 
 
 def test_tag_status_alias_archive_restore_and_purge_do_what_they_say(family: Commands) -> None:
-    family.done("blueprint", "tag", "last", "good", "--reason", "it is")
+    added = family.done("blueprint", "tag", "last", "good", "--reason", "it is", "--json").json
+    assert added == {"id": "last", "tags_added": ["good"]}
     assert "good" in family.done("blueprint", "show", "last", "--json").json["blueprint"]["tags"]
     family.done("blueprint", "tag", "last", "good", "--remove")
     assert "good" not in family.done("blueprint", "show", "last", "--json").json["blueprint"]["tags"]
-    family.done("blueprint", "status", "last", "trusted")
+    assert family.done("blueprint", "status", "last", "trusted", "-q").lines == ["last"]
     assert family.done("blueprint", "show", "last", "--json").json["metadata"]["status"] == "trusted"
     family.done("blueprint", "alias", "last", "champion")
     assert family.done("blueprint", "show", "champion", "-q").lines == ["last"]
-    family.done("blueprint", "archive", "last")
+    assert "archived yes" in family.done("blueprint", "archive", "last").stderr
     assert "last" not in family.done("blueprint", "list", "-q").lines
     assert "last" in family.done("blueprint", "list", "-q", "--archived").lines
     family.done("blueprint", "restore", "last")
