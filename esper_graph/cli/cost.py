@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from esper_graph.cli.context import output_options, registry
+from esper_graph.cli.memory import show_plan
 from esper_graph.cli.output import document, note, table
 
 
@@ -35,14 +36,19 @@ class SizeType(click.ParamType["tuple[str, int]"]):
     metavar="NAME=SIZE",
     help="Size of a symbol, such as batch=8; may be repeated. Others keep the manifest's reference sizes.",
 )
+@click.option("--memory", is_flag=True, help="Estimate where results could lie in one block of memory.")
 @output_options
-def cost(reference: str, sizes: tuple[tuple[str, int], ...], as_json: bool, quiet: bool) -> None:
+def cost(
+    reference: str, sizes: tuple[tuple[str, int], ...], memory: bool, as_json: bool, quiet: bool
+) -> None:
     """Show what one call of a blueprint costs, node by node, and in total.
 
-    Blocks are written out. ID is an id, an alias, the beginning of an id, or name@latest.
+    With --memory: the order of execution, bytes and address of each result, and the peak. Blocks are written
+    out. ID is an id, an alias, the beginning of an id, or name@latest.
     """
     from esper_graph.errors import ConfigError, close_names, suggestion
     from esper_graph.ir.cost import CONVENTION, reference_binding
+    from esper_graph.ir.memory import memory_plan
 
     store = registry()
     found = store[store.resolve(reference)]
@@ -51,6 +57,9 @@ def cost(reference: str, sizes: tuple[tuple[str, int], ...], as_json: bool, quie
         if name not in usual:
             hint = suggestion(close_names(name, usual)) or f"its sizes are {', '.join(usual) or 'fixed'}"
             raise ConfigError(f"`{found.id}` has no size `{name}`", hint=hint)
+    if memory and not quiet:
+        show_plan(memory_plan(found, {**usual, **dict(sizes)}), as_json=as_json)
+        return
     total = found.cost({**usual, **dict(sizes)})
     if as_json:
         nodes = [

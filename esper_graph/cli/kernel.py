@@ -118,12 +118,25 @@ def show(digest: str, as_json: bool, quiet: bool) -> None:
         for name, value in facts.items():
             click.echo(f"{name:<16}{cell(value) if name != 'seed' else value}")
         for hint in found.hints:
-            at = f" of {hint['node']}" if hint["node"] else ""
-            click.echo(f"{'hint':<16}{hint['name']}{at}: {hint['outcome']}, {hint['reason']}")
+            click.echo(f"{'hint':<16}{_hint(hint)}")
         for check in found.validation.get("checks", ()):
             click.echo(f"{'check':<16}{check.get('name')}: {'passed' if check.get('passed') else 'failed'}")
 
     emit(found, as_json=as_json, quiet=quiet, ids=lambda: [found.digest], people=people)
+
+
+def _hint(hint: Mapping[str, Any]) -> str:
+    """Write what became of a hint: `fusion of 17 conv2d+activation: not honoured, because …`."""
+    match hint:
+        case {"node": str(node)}:
+            about = f"{hint['name']} {hint['value']} of {node}"
+        case {"value": {"kind": kind, "groups": count}}:
+            about = f"{hint['name']} of {count:,} {kind}"
+        case {"value": [*several]}:
+            about = f"{hint['name']} of {len(several):,} nodes"
+        case _:
+            about = hint["name"]
+    return f"{about}: {hint['outcome']}, {hint['reason']}"
 
 
 @kernel.command()

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="ID|FILE")
-@click.option("--explain", is_flag=True, help="Say what each pass did, and what it saved.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say what each pass did and saved, and which nodes of the result could run as one.",
+)
 def optimize(source: str, explain: bool) -> None:
     """Print a smaller blueprint with the same results, as JSON.
 
     What is given is a file, - for standard input, or a blueprint of the store by its id. The result derives
     from it by the kind optimization, so that it can be registered as its child.
     """
+    from esper_graph.ir.fusion import fusion_groups
     from esper_graph.ir.passes import optimize_explained
 
     path = Path(source)
@@ -34,6 +39,8 @@ def optimize(source: str, explain: bool) -> None:
             note(f"  {line}")
     if explain and not steps:
         note("there is nothing to do")
+    for group in fusion_groups(found) if explain else ():
+        note(f"could run as one: {group.kind} ({', '.join(group.nodes)})")
     click.echo(found.to_json())
 
 

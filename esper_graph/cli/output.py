@@ -153,7 +153,7 @@ _NUMBERS = frozenset(
             "bytes",
             "MB",
         ),
-        *("elementwise", "intensity"),
+        *("elementwise", "intensity", "step", "address"),
     }
 )
 

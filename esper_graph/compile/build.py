@@ -21,6 +21,7 @@ from esper_graph.compile.emit import PASSES, Program, emit
 from esper_graph.compile.hints import hints_of
 from esper_graph.compile.initial_values import initial_values
 from esper_graph.compile.job import BACKEND, MODES, PROFILE, CompileJob, CompileResult
+from esper_graph.compile.marks import marks_of
 from esper_graph.errors import LoweringError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
     with _ONE_AT_A_TIME:
         archive = _archived(_scripted(final, program, name), job)
     data = rewrite(archive, name, facts_text(facts), _kept(given, final))
+    gone = {node.id for node in job.blueprint.nodes} - {node.id for node in final.job.blueprint.nodes}
     parameters = sum(slot.parameter.size for slot in program.slots if slot.parameter.trainable)
     warnings = [f"the kernel has {len(data) // 2**20} MiB"] if len(data) > _BIG else []
     return CompileResult(
@@ -78,7 +80,7 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
         esper_graph_version=str(facts["esper_graph"]),
         parameters=parameters,
         weights=None if job.weights is None else job.weights.digest,
-        hints=(*hints_of(job.blueprint), *final.hints),
+        hints=(*hints_of(job.blueprint), *final.hints, *marks_of(job.blueprint, gone)),
         warnings=tuple(warnings),
         compile_ms=(time.perf_counter() - started) * 1e3,
     )

@@ -56,7 +56,7 @@ class Hint:
 
     Attributes:
         node: The node that gives it, or None for one of the blueprint.
-        name: `parallelism`, `compute_intensity` and so on; `fold_norm`.
+        name: `parallelism`, `compute_intensity` and so on; `fold_norm`, `fusion`, `memory_plan`.
         outcome: `honoured`, `emulated` or `not honoured`.
         reason: Why, in a sentence.
     """

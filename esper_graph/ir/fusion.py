@@ -31,6 +31,7 @@ def fusion_groups(blueprint: "BlueprintIR") -> tuple[FusionGroup, ...]:
 
     A norm, a residual sum and an activation may follow, each at most once and in this order. No node is in
     two groups. A sum that takes several groups' values belongs to the first of them in order of execution.
+    Blocks are written out.
 
     Raises:
         BlueprintError: The blueprint is not valid.
@@ -44,7 +45,7 @@ def fusion_groups(blueprint: "BlueprintIR") -> tuple[FusionGroup, ...]:
         (FusionGroup(kind='linear+activation', nodes=('fc', 'act')),)
     """
     blueprint.validate()
-    graph = blueprint.graph
+    graph = blueprint.expanded.graph
     taken: set[int] = set()
     groups: list[FusionGroup] = []
     for place in graph.order or ():

@@ -7,6 +7,7 @@ around them first). Both are those of Pisarchyk and Lee, "Efficient Memory Manag
 Inference" (2020), without their further refinements.
 """
 
+from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +30,11 @@ class Buffer(NamedTuple):
     size: int
     first: int
     last: int
+
+    @property
+    def name(self) -> str:
+        """The node, with the port where it is not the only one."""
+        return self.node_id if self.port == "output" else f"{self.node_id}.{self.port}"
 
     def meets(self, other: "Buffer") -> bool:
         """Tell whether both are alive in some step."""
@@ -68,11 +74,23 @@ class MemoryPlan(NamedTuple):
         """Bytes that reuse saves."""
         return self.total_bytes - self.peak_bytes
 
+    def taken_over(self, placed: Placed) -> Buffer | None:
+        """Return the result whose bytes one takes over: the last one that lay where it lies, or None."""
+        earlier = (
+            other.buffer
+            for other in self.placed
+            if other.buffer.last < placed.buffer.first
+            and other.address < placed.address + placed.buffer.size
+            and placed.address < other.address + other.buffer.size
+        )
+        return max(earlier, key=lambda buffer: (buffer.last, buffer.first), default=None)
+
 
 def memory_plan(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) -> MemoryPlan:
     """Plan where the results of a valid blueprint's nodes lie when they run in order.
 
-    Inputs belong to the caller and are not placed. Results that are outputs live until the end.
+    Inputs belong to the caller and are not placed. Results that are outputs live until the end. Blocks are
+    written out.
 
     Args:
         binding: Sizes for its symbols; those not named keep the shipped manifest's reference sizes.
@@ -92,6 +110,7 @@ def memory_plan(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = No
         (768, 512)
     """
     bound = blueprint.cost(binding).binding
+    blueprint = blueprint.expanded
     graph = blueprint.graph
     assert graph.order is not None, "only valid blueprints get here"
     buffers = _buffers(blueprint, bound)
@@ -139,19 +158,20 @@ def _bytes(value: ValueType, binding: Mapping[str, int]) -> int:
 def _placed(buffers: Sequence[Buffer], order: Sequence[int]) -> tuple[Placed, ...]:
     """Give each buffer in turn the lowest smallest gap among those that are alive at the same time."""
     placed: dict[int, Placed] = {}
+    by_address: list[Placed] = []
     for number in order:
         buffer = buffers[number]
-        others = sorted(
-            (one for one in placed.values() if one.buffer.meets(buffer)), key=lambda one: one.address
-        )
         best: tuple[int, int] | None = None
         free = 0
-        for other in others:
+        for other in by_address:
+            if not other.buffer.meets(buffer):
+                continue
             gap = other.address - free
             if gap >= buffer.size and (best is None or gap < best[0]):
                 best = (gap, free)
             free = max(free, other.address + other.buffer.size)
         placed[number] = Placed(buffer, free if best is None else best[1])
+        insort(by_address, placed[number], key=lambda one: one.address)
     return tuple(placed[number] for number in range(len(buffers)))
 
 

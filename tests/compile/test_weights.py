@@ -24,6 +24,7 @@ from esper_graph.compile import (
     load_weights,
     read_facts,
     save_weights,
+    take_weights,
     validate_kernel,
     weights_digest,
 )
@@ -397,3 +398,33 @@ def test_a_kernel_is_compared_with_the_interpreter_under_the_weights_that_were_g
     assert not validate_kernel(module, mlp(), mode="infer", tensors=tensors).passed
     trained = Kernel.keep(made(mlp(), mlp_weights(), "train"), KernelFiles(str(tmp_path)))
     assert validate_kernel(trained.load(), mlp(), mode="train", tensors=tensors).passed
+
+
+def test_a_kernel_says_which_fusion_marks_it_honours() -> None:
+    b = Builder("marked", name="Marked")
+    h = b.linear(b.input([-1, 4]), in_features=4, out_features=3, id="fc1")
+    h = b.normalization(h, type="batch_norm", num_features=3, id="bn1")
+    h = b.linear(h, in_features=3, out_features=3, id="fc2")
+    h = b.activation(b.normalization(h, type="batch_norm", num_features=3, id="bn2"), type="relu")
+    b.output(b.activation(b.linear(h, in_features=3, out_features=2, id="fc3"), type="relu"))
+    blueprint = b.finish()
+    plain = compile_blueprint(CompileJob(blueprint))
+    initial = take_weights(load_kernel(plain.data, plain.digest), read_facts(plain.data))
+    result = made(blueprint, initial)
+    found = {
+        (one.value["kind"], one.outcome): (one.value["groups"], one.reason)
+        for one in result.hints
+        if one.name == "fusion"
+    }
+    apart, folded = "the kernel calls one op after the other", "the norm is folded into the weights before it"
+    assert found == {
+        ("linear+norm", "honoured"): (1, folded),
+        ("linear+norm+activation", "not honoured"): (1, f"{folded}; else {apart}"),
+        ("linear+activation", "not honoured"): (1, apart),
+    }
+    code: Any = load_kernel(result.data, result.digest)
+    assert (code.code.count("linear"), code.code.count("relu"), code.code.count("batch_norm")) == (3, 2, 0)
+    unfolded = [one for one in plain.hints if one.name == "fusion"]
+    assert {(one.outcome, one.reason) for one in unfolded} == {("not honoured", apart)}
+    (plan,) = [one for one in result.hints if one.name == "memory_plan"]
+    assert plan.outcome == "not honoured"

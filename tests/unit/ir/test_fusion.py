@@ -55,3 +55,12 @@ def test_stages_come_in_order_and_in_one_precision() -> None:
     y = b.linear(y, id="low", in_features=4, out_features=4, precision="bf16")
     b.output(b.activation(y, type="relu"))
     assert fusion_groups(b.finish()) == (("linear+activation", ("fc", "act")),)
+
+
+def test_chains_inside_blocks_are_found() -> None:
+    b = Builder("net", name="Net")
+    x = b.input([-1, 4, 8, 8])
+    b.output(b.block(residual_block(), x, id="stage"))
+    blueprint = b.finish()
+    assert [group.nodes[0] for group in fusion_groups(blueprint)] == ["stage.conv1", "stage.conv2"]
+    assert fusion_groups(blueprint) == fusion_groups(blueprint.expanded)

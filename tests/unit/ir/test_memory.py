@@ -4,6 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.build import Builder
 from esper_graph.ir.memory import ALIGNMENT, STRATEGIES, Buffer, MemoryPlan, memory_plan
 from esper_graph.ir.memory import _placed as placed  # pyright: ignore[reportPrivateUsage]
 from tests.random_blueprints import blueprints
@@ -66,3 +67,30 @@ def test_each_strategy_places_every_buffer_once_and_none_on_another(buffers: lis
                     or other.address + other.buffer.size <= one.address
                 )
                 assert apart or not one.buffer.meets(other.buffer)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(blueprints(), st.integers(1, 9))
+def test_a_result_takes_over_the_bytes_of_whoever_lay_there_last(blueprint: BlueprintIR, batch: int) -> None:
+    plan = memory_plan(blueprint, {"batch": batch})
+    steps = bytes_by_step(plan)
+    for one in plan.placed:
+        cells = range(one.address // ALIGNMENT, (one.address + one.buffer.size) // ALIGNMENT)
+        before = ({steps[step].get(cell) for cell in cells} - {None} for step in range(one.buffer.first))
+        last = ([occupants for occupants in before if occupants] or [{None}])[-1]
+        found = plan.taken_over(one)
+        assert (None if found is None else found.node_id) in last
+
+
+def test_blocks_are_written_out() -> None:
+    inner = Builder("inner", name="Inner")
+    inner.output(inner.activation(inner.input([-1, 8]), type="relu", id="act"))
+    outer = Builder("outer", name="Outer")
+    x = outer.input([-1, 8])
+    for number in range(3):
+        x = outer.block(inner.finish(), x, id=f"part{number}")
+    outer.output(x)
+    blueprint = outer.finish()
+    plan = memory_plan(blueprint, {"batch": 2})
+    assert plan == memory_plan(blueprint.expanded, {"batch": 2})
+    assert [one.buffer.name for one in plan.placed] == ["part0.act", "part1.act", "part2.act"]
