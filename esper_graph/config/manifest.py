@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources.abc import Traversable
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast
@@ -73,12 +74,30 @@ class Metric:
     Attributes:
         direction: Whether `lower` or `higher` values are better.
         unit: Unit of the values, or None for a bare number.
+        least: The smallest value that there can be, or None where there is none: no time is negative.
     """
 
     name: str
     description: str
     direction: Direction
     unit: str | None
+    least: float | None
+
+    def require(self, value: float) -> None:
+        """Refuse a value that cannot be.
+
+        Raises:
+            ConfigError: It is no finite number, or below `least`.
+
+        Example:
+            >>> load_manifest().metric("latency_ms").require(-1.5)
+            Traceback (most recent call last):
+            ...
+            esper_graph.errors.ConfigError: `latency_ms` cannot be -1.5: its least value is 0.0
+        """
+        number = finite(self.name, value)
+        if self.least is not None and number < self.least:
+            raise ConfigError(f"`{self.name}` cannot be {value!r}: its least value is {self.least!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,17 @@ class Manifest:
             ConfigError: The manifest has no such device.
         """
         return _named(self.benchmarks.devices, name, "device")
+
+
+def finite(name: str, value: object) -> float:
+    """Return a number, and refuse everything else.
+
+    Raises:
+        ConfigError: It is none, or infinite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ConfigError(f"`{name}` must be a finite number, not {value!r}")
+    return float(value)
 
 
 def load_manifest(path: Path | None = None) -> Manifest:
@@ -203,6 +233,7 @@ def _manifest(top: "_Section") -> Manifest:
                     entry.text("description"),
                     cast(Direction, entry.choice("direction", ("lower", "higher"))),
                     entry.optional_text("unit"),
+                    entry.optional_number("least"),
                 ),
             ),
         ),
@@ -232,6 +263,14 @@ class _Section:
 
     def optional_text(self, key: str) -> str | None:
         return self.text(key) if key in self._values else None
+
+    def optional_number(self, key: str) -> float | None:
+        if key not in self._values:
+            return None
+        value = self._take(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise self._wrong(f"{self._path}.{key}", "a finite number", value)
+        return float(value)
 
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
         value = self._take(key)

@@ -35,12 +35,15 @@ class Changing(OpenStore):
 
         Raises:
             BlueprintNotFoundError: There is no such blueprint.
-            ConfigError: The manifest has no such metric or device, or a value is no finite number.
+            ConfigError: The manifest has no such metric or device, or a value is no finite number or below
+                the least one of the manifest.
         """
         from esper_graph.store import metrics as stored
 
-        for name in metrics:
-            self.manifest.metric(name)
+        for name, value in metrics.items():
+            metric = self.manifest.metric(name)
+            for one in (value, *(samples or {}).get(name, ())):
+                metric.require(one)
         if not new_device:
             self.manifest.device(device)
         stored.record(

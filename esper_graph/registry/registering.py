@@ -107,7 +107,8 @@ class Registering(OpenStore):
         version = None
         if blueprint.derivations:
             known = blueprints.parents_of_new(self.engine, blueprint.parents)
-            missing = [name for name in blueprint.parents if name not in known]
+            own = {blueprint.id}  # who is his own parent is refused as a cycle
+            missing = [name for name in blueprint.parents if name not in known.keys() | own]
             if missing and not external_parents:
                 raise UnknownParentError(
                     missing[0], child=blueprint.id, close=blueprints.close_ids(self.engine, missing[0])

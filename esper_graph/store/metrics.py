@@ -1,11 +1,10 @@
 """Record and rank what was measured: a metric holds its newest value, measurements are its history."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from statistics import stdev
 from typing import Any
 
-from esper_graph.config.manifest import Direction
+from esper_graph.config.manifest import Direction, finite
 from esper_graph.errors import BlueprintNotFoundError, ConfigError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
@@ -121,8 +120,8 @@ def _row(
     tool: str | None,
     kernel: str | None,
 ) -> dict[str, Any]:
-    number = _finite(name, value)
-    single = [_finite(name, sample) for sample in samples]
+    number = finite(name, value)
+    single = [finite(name, sample) for sample in samples]
     properties = {
         "value": number,
         "samples": single or None,
@@ -141,14 +140,8 @@ def _row(
     }
 
 
-def _finite(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ConfigError(f"`{name}` must be a finite number, not {value!r}")
-    return float(value)
-
-
 def _bound(name: str, value: float | None) -> float | None:
-    return None if value is None else _finite(name, value)
+    return None if value is None else finite(name, value)
 
 
 def _measurement(blueprint_id: str, row: Mapping[str, Any]) -> MeasurementRecord:

@@ -60,6 +60,16 @@ def test_an_unknown_metric_or_device_is_refused_with_the_close_one() -> None:
         load_manifest().device("gpu_a1000")
 
 
+def test_no_metric_with_a_unit_can_be_negative_and_a_loss_can() -> None:
+    for metric in load_manifest().benchmarks.metrics:
+        if metric.unit is None and metric.name == "loss":
+            metric.require(-1.5)
+            continue
+        metric.require(0.0)
+        with pytest.raises(ConfigError, match=rf"`{metric.name}` cannot be -1e-09"):
+            metric.require(-1e-9)
+
+
 @pytest.mark.parametrize(
     ("change", "message", "place"),
     [
@@ -76,6 +86,8 @@ def test_an_unknown_metric_or_device_is_refused_with_the_close_one() -> None:
         ({("registry",): []}, "a mapping", "$.registry"),
         ({("categories", 0, "tags", 0): 3}, "a text", "$.categories[0].tags[0]"),
         ({("benchmarks", "metrics", 0, "direction"): "up"}, "`up`", "$.benchmarks.metrics[0].direction"),
+        ({("benchmarks", "metrics", 0, "least"): True}, "a finite number", "$.benchmarks.metrics[0].least"),
+        ({("benchmarks", "metrics", 0, "lest"): 0}, "unknown key `lest`", "$.benchmarks.metrics[0]"),
         ({("benchmarks", "devices", 1, "name"): "default"}, "`default` twice", "$.benchmarks.devices"),
     ],
 )
