@@ -190,6 +190,8 @@ def _set_tags(
     asked = {"id": blueprint_id, "tags": sorted({_checked(_TAG, name, "tag") for name in tags})}
 
     def work(transaction: Transaction) -> None:
+        # Held first: categories follow from all tags, and others may add or remove some at the same time.
+        transaction.run(get("blueprint/hold"), {"names": [blueprint_id], "fingerprints": []})
         _changed(transaction.run(get(query), asked), blueprint_id)
         now = [row["tag"] for row in transaction.run(get("blueprint/tags"), {"id": blueprint_id})]
         categories = sorted(rules.categories_of(now))
