@@ -94,6 +94,8 @@ def _list(
         which=which,
     )
     emit_answer(found, _RELATIVE, as_json=as_json, quiet=quiet, empty=empty)
+    if found.truncated_by == "external":
+        note(f"outside of this store: {' '.join(store.external_ancestors(start))}")
     if not as_json and not quiet and found.complete and found:
         note(f"complete: {len(found):,}")
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Literal, Self, TypeVar
 
 T = TypeVar("T")
-Limit = Literal["limit", "depth", "time", "bytes", "df_cut"]
+Limit = Literal["limit", "depth", "time", "bytes", "df_cut", "external"]
+"""`external`: it goes on at parents that this store knows by name only."""
 
 
 class Answer(tuple[T, ...]):  # noqa: SLOT001, it has attributes of its own

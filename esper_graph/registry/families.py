@@ -19,8 +19,15 @@ class Families(OpenStore):
         from esper_graph.store import blueprints, lineage
 
         start = self._id(blueprint_id)
-        ordered = root_first(lineage.ancestors(self.engine, start), start)
-        return Answer(blueprints.get_many(self.engine, ordered))
+        above = lineage.ancestors(self.engine, start)
+        found = blueprints.get_many(self.engine, root_first(above, start))
+        return Answer(found, truncated_by=above.truncated_by)
+
+    def external_ancestors(self, blueprint_id: str) -> tuple[str, ...]:
+        """List the names, sorted, that its family derives from and that this store does not hold."""
+        from esper_graph.store import lineage
+
+        return lineage.external_ancestors(self.engine, self._id(blueprint_id))
 
     def get_descendants(self, blueprint_id: str) -> Answer[BlueprintIR]:
         """Return all descendants of a blueprint, nearest generation first, each once."""

@@ -20,6 +20,7 @@ from esper_graph.store.engines import Engine
 from esper_graph.store.family import Family, above, below, cut, fetch, levels, relatives, require
 from esper_graph.store.link import link
 from esper_graph.store.matching import matching
+from esper_graph.store.outside import external_ancestors, marked
 from esper_graph.store.paths import paths, shortest
 from esper_graph.store.reach import ALL, NOW, SUFFIX, Reach, View, require_count
 from esper_graph.store.walk import Fetch, Member, Walk, walk
@@ -30,6 +31,7 @@ __all__ = [
     "children",
     "descendant_ids",
     "descendants",
+    "external_ancestors",
     "link",
     "parents",
     "path",
@@ -46,11 +48,14 @@ _BATCH = 10_000
 def ancestors(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
     """List what a blueprint descends from: nearest generation first, then by id.
 
+    An answer that would be complete is marked `external` where the family goes on outside of this store.
+
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
         QueryError: It was not known then.
     """
-    return _relatives(engine, _UP, blueprint_id, reach)
+    found = _relatives(engine, _UP, blueprint_id, reach)
+    return marked(engine, found, blueprint_id, reach.view)
 
 
 def descendants(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
@@ -172,7 +177,7 @@ def roots(
             for member, generation in distance.items()
             if not family.parents[member]
         ]
-        return cut(ends, limit)
+        return marked(engine, cut(ends, limit), blueprint_id, View(as_of=as_of))
     if as_of is not None:
         raise QueryError("roots of the whole store are those of now", hint="name a blueprint beside the time")
     rows = engine.read(get("lineage/roots"), {"limit": _EVERY if limit is None else limit + 1})

@@ -149,6 +149,27 @@ def test_an_alias_fills_what_waited_for_its_name(registry: BlueprintRegistry) ->
     assert registry.doctor() == ()
 
 
+def test_a_family_that_goes_on_outside_of_the_store_is_not_called_complete(
+    registry: BlueprintRegistry,
+) -> None:
+    registry.register(perceptron(3, "kid"), parents=["ghost"], external_parents=True)
+    registry.register(perceptron(4, "grandkid"), parents=["kid"])
+    registry.register(perceptron(5, "other"))
+    for answer in (
+        registry.ancestors("grandkid"),
+        registry.ancestors("kid"),
+        registry.roots("grandkid"),
+        registry.get_lineage("grandkid"),
+    ):
+        assert (answer.complete, answer.truncated_by, answer.omitted_count) == (False, "external", None)
+    assert registry.external_ancestors("grandkid") == ("ghost",)
+    assert registry.ancestors("other").complete
+    assert registry.descendants("kid").complete
+    registry.register(perceptron(6, "ghost"))
+    assert registry.ancestors("grandkid").complete
+    assert registry.external_ancestors("grandkid") == ()
+
+
 def test_a_rediscovery_does_not_keep_a_leaf_from_being_purged(registry: BlueprintRegistry) -> None:
     registry.register(perceptron(3, "first"))
     registry.register(perceptron(4, "second"), parents=["first"])
