@@ -1,5 +1,5 @@
-// Remove a blueprint for good, with its nodes, aliases, measurements, the records of its kernels, and of
-// weights that no kernel of another blueprint holds.
+// Remove a blueprint for good, with its nodes, aliases, measurements, edit keys, the records of its kernels, and
+// of weights that no kernel of another blueprint holds.
 // param id STRING the blueprint
 // returns nodes
 // access write
@@ -18,6 +18,7 @@ CALL (b) {
   DETACH DELETE w RETURN count(*) AS weights
 }
 CALL (b) { MATCH (k:Kernel)-[:COMPILED_FROM]->(b) DETACH DELETE k RETURN count(*) AS kernels }
+CALL (b) { MATCH (y:EditKey {blueprint: b.id}) DELETE y RETURN count(*) AS edit_keys }
 CALL (b) { MATCH (t:CompileAttempt)-[:COMPILES]->(b) DETACH DELETE t RETURN count(*) AS attempts }
 DETACH DELETE b
 RETURN nodes;

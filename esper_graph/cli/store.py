@@ -89,7 +89,7 @@ def status(as_json: bool, quiet: bool) -> None:
 @reason_option
 @output_options
 def migrate(reason: str | None, as_json: bool, quiet: bool) -> None:
-    """Bring the store up to this version: normal fingerprints of other passes are computed again.
+    """Bring the store up to this version: normal fingerprints and features by older rules are made again.
 
     Content never changes. Exits with 0 where there is nothing to do, too.
     """
@@ -99,10 +99,11 @@ def migrate(reason: str | None, as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(document({"passes": PASS_SET, **found._asdict()}))
     elif quiet:
-        for name in found.renewed:
+        for name in dict.fromkeys([*found.renewed, *found.described]):
             click.echo(name)
     else:
         note(f"{len(found.renewed)} normal fingerprints computed, by {' '.join(PASS_SET)}")
+        note(f"features of {len(found.described)} blueprints written")
         for name in found.without:
             note(f"`{name}` has none: what is left once it is simplified is too symmetric")
 

@@ -8,7 +8,7 @@ from esper_graph.property_graph.records import MeasurementRecord
 from esper_graph.registry.base import OpenStore
 
 if TYPE_CHECKING:
-    from esper_graph.store.normal import Renewal
+    from esper_graph.store.migration import Migration
 
 
 class Changing(OpenStore):
@@ -115,19 +115,20 @@ class Changing(OpenStore):
         progress: Callable[[int, int], None] | None = None,
         actor: str | None = None,
         reason: str | None = None,
-    ) -> "Renewal":
+    ) -> "Migration":
         """Bring the store up to this version: the schema, and what follows from content by rules of ours.
 
-        Normal fingerprints of another set of passes are computed again. Content never changes. A second time
-        there is nothing left to do.
+        Normal fingerprints of another set of passes are computed again, and features and edit keys of another
+        version. Content never changes. A second time there is nothing left to do.
 
         Args:
-            progress: Called with how many blueprints are done and how many there are.
+            progress: Called with how many blueprints are done and how many there are; first for normal
+                fingerprints, then for features.
         """
-        from esper_graph.store import normal
+        from esper_graph.store import migration
 
         operation = self._operation("store.migrate", actor, reason)
-        return normal.renew(self.engine, operation, progress=progress)
+        return migration.migrate(self.engine, operation, progress=progress)
 
     def _change(
         self, verb: str, blueprint_id: str, actor: str | None, reason: str | None, **details: Any

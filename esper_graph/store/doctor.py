@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from esper_graph.errors import BlueprintError, BlueprintNotFoundError, IntegrityError
 from esper_graph.ops import OPS
 from esper_graph.property_graph.catalogue import get, names
+from esper_graph.property_graph.likeness import VERSION, Likeness, likeness
 from esper_graph.property_graph.records import Damage
 from esper_graph.store.engines import Engine
+from esper_graph.store.likeness import stored
 from esper_graph.store.materialise import Recorded, recorded
 
 _BATCH = 50
@@ -35,7 +37,8 @@ def examine(
 
     Args:
         kernel_digests: Digests of the kernels whose bytes are here; None leaves that check out.
-        content: Whether to read every blueprint and compare its digest, which takes the longest.
+        content: Whether to read every blueprint and compare its digest, costs and features, which takes the
+            longest.
         progress: Called with the name of each check before it runs.
 
     Returns:
@@ -89,8 +92,12 @@ def _changed(engine: Engine) -> Iterator[Damage]:
 def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
     """Read many at once, and one at a time only where something is wrong with some of them."""
     try:
-        for name, one in recorded(engine, ids).items():
+        found = recorded(engine, ids)
+        written = stored(engine, ids)
+        for name, one in found.items():
             yield from _differences(name, one)
+            if one.properties.get("feature_version") == VERSION:
+                yield from _unlike(name, likeness(one.blueprint), written[name])
     except (IntegrityError, BlueprintError, BlueprintNotFoundError) as error:
         if len(ids) == 1:
             yield Damage("content", ids[0], error.message)
@@ -109,6 +116,20 @@ def _differences(blueprint_id: str, one: Recorded) -> Iterator[Damage]:
         if one.properties.get(name) != value:
             message = f"its {name} is recorded as {one.properties.get(name)}, but is {value}"
             yield Damage("content", blueprint_id, message)
+
+
+def _unlike(blueprint_id: str, right: Likeness, written: Likeness) -> Iterator[Damage]:
+    """Compare features and edit keys of the content with those that are written."""
+    for key in sorted(right.features.keys() | written.features.keys()):
+        there, wanted = (one.features.get(key, 0) for one in (written, right))
+        if wanted != there:
+            message = f"its feature `{key}` is written {there} times, but is there {wanted}"
+            yield Damage("content", blueprint_id, message)
+    mine, found = set(right.edit_keys), set(written.edit_keys)
+    if mine != found:
+        lost, foreign = len(mine - found), len(found - mine)
+        message = f"{lost} of its {len(mine)} edit keys are not written, {foreign} are not its"
+        yield Damage("content", blueprint_id, message)
 
 
 def _ignore(check: str) -> None:

@@ -17,12 +17,14 @@ from esper_graph.errors import (
 from esper_graph.ir.specs import Derivation
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.identifiers import new_id
+from esper_graph.property_graph.likeness import Likeness, likeness, likeness_rows
 from esper_graph.property_graph.records import Operation, Registration
 from esper_graph.property_graph.registration import Prepared
 from esper_graph.property_graph.rows import Row, derivation_key, derivation_properties, save_row
 from esper_graph.store.awaited import fill_external_parents
 from esper_graph.store.engines import ConflictError, Engine, Transaction
 from esper_graph.store.engines.values import message_bytes
+from esper_graph.store.likeness import write_likeness
 from esper_graph.store.naming import close_ids
 
 BATCH_BYTES = 4 << 20
@@ -79,10 +81,12 @@ class _Item:
 
     Attributes:
         row: What is sent.
+        likeness: Its features and edit keys, which are sent after it.
         prepared: All blueprints of the batch that have it; the first gives its record the id.
     """
 
     row: Row
+    likeness: Likeness
     prepared: list[Prepared] = field(default_factory=list[Prepared])
 
 
@@ -127,8 +131,8 @@ class Batch:
         if item is None:
             categories = self._manifest.categories_of(blueprint.tags)
             row = save_row(blueprint, one.costs, operation_id=self._operation.id, categories=categories)
-            item = _Item(row)
-            size += message_bytes(row)
+            item = _Item(row, likeness(blueprint))
+            size += message_bytes(row) + message_bytes(likeness_rows({blueprint.id: item.likeness}))
         else:
             size += message_bytes([blueprint.id, *blueprint.tags])
         row = item.row
@@ -198,6 +202,8 @@ class Batch:
                     f"{result['feeds']} of {len(row['feeds'])} edges go forward, so it was not written",
                     recorded=row["properties"]["content_digest"],
                 )
+        fresh = [self.items[fingerprint] for fingerprint, result in saved.items() if result["fresh"]]
+        write_likeness(transaction, {item.row["id"]: item.likeness for item in fresh})
         self._join(transaction, rows, saved)
         self._use(transaction, rows, saved)
         awaited = {name: result["id"] for result in saved.values() for name in result["awaited"]}

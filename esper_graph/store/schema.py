@@ -9,7 +9,7 @@ from esper_graph.errors import QueryError, SchemaVersionError
 from esper_graph.property_graph.catalogue import get, names
 from esper_graph.store.engines import Engine
 
-VERSION = 1
+VERSION = 2
 _ATTEMPTS = 6
 _PAUSE_SECONDS = 0.1
 LABELS = (

@@ -190,6 +190,43 @@ CASES = {
         DIGEST,
         ("0 attempts from 0 blueprints",),
     ),
+    "a feature that is gone": Case(
+        "MATCH (:Blueprint {id: 'left'})-[h:HAS_FEATURE]->(:Feature {key: 'e1:linear 0>0 output'}) DELETE h",
+        "feature_totals",
+        "left",
+        ("records features of 9 in all", "8 features of 8"),
+        frozenset({"content"}),
+    ),
+    "a feature that was counted anew": Case(
+        "MATCH (:Blueprint {id: 'left'})-[h:HAS_FEATURE]->(:Feature {key: 'e1:linear 0>0 output'}) "
+        "SET h.count = 2",
+        "content",
+        "left",
+        ("`e1:linear 0>0 output` is written 2 times, but is there 1",),
+        frozenset({"feature_totals"}),
+    ),
+    "totals of features that were edited": Case(
+        "MATCH (b:Blueprint {id: 'left'}) SET b.feature_weight = 1.5", "feature_totals", "left", ("of 9",)
+    ),
+    "an edit key that is gone": Case(
+        "MATCH (k:EditKey {blueprint: 'left'}) WITH k ORDER BY k.key LIMIT 1 DELETE k",
+        "content",
+        "left",
+        ("1 of its", "edit keys are not written, 0 are not its"),
+    ),
+    "edit keys of nobody": Case(
+        "CREATE (:EditKey {key: 'k1:00', blueprint: 'lost'})",
+        "loose_edit_keys",
+        "lost",
+        ("1 edit keys are of no blueprint",),
+    ),
+    "an edit key that is there twice": Case(
+        "MATCH (k:EditKey {blueprint: 'left'}) WITH k ORDER BY k.key LIMIT 1 "
+        "CREATE (:EditKey {key: k.key, blueprint: 'left'})",
+        "loose_edit_keys",
+        "left",
+        ("edit keys, of which",),
+    ),
     "an attempt to compile nothing": Case(
         "CREATE (:CompileAttempt {id: 'try', outcome: 'running'})",
         "attempts_without_blueprint",
