@@ -3,6 +3,7 @@
 Analyses (shapes, costs, fingerprint, passes) work on these arrays rather than on ids.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush
@@ -214,6 +215,8 @@ class Graph:
             arriving = feeds[target]
             if slot != len(arriving):
                 out_of_order.add(target)
+                if self._is_beyond(edge, target, slot):
+                    continue
             arriving.append(Feed(slot, source, source_slot, number))
             if source >= target:
                 self._listed_in_order = False
@@ -223,6 +226,26 @@ class Graph:
             # Feeds that came in the order of their ports feed each port once.
             if op is not None and (place in out_of_order or len(feeds[place]) < op.needed):
                 self._check_ports(place, op)
+
+    @cached_property
+    def _arriving(self) -> Mapping[str, int]:
+        return Counter(edge.target for edge in self.edges)
+
+    def _is_beyond(self, edge: EdgeSpec, target: int, slot: int) -> bool:
+        """Refuse a port with so high a number that not all before it can be fed: there may be billions."""
+        op = self.ops[target]
+        if op is None or slot < len(op.fixed) + self._arriving[edge.target]:
+            return False
+        self._problem(
+            "dangling_edge",
+            f"edge `{edge.id}` feeds port `{op.port_name(slot)}` of `{edge.target}` ({op.op_type}), "
+            f"and {self._arriving[edge.target]} edges cannot feed all ports before it",
+            f"edge `{edge.id}`",
+            "number the ports from 0 without gaps",
+            edge=edge.id,
+            node=edge.target,
+        )
+        return True
 
     def _check_ends(self, edge: EdgeSpec) -> None:
         for end in (edge.source, edge.target):

@@ -228,6 +228,17 @@ CASES: tuple[Case, ...] = (
         ("`weight`", "input"),
     ),
     Case(
+        "port after two billion others",
+        changed(
+            lambda data: (
+                data["nodes"][1].update(op_type="concat", attributes={"dim": -1}),
+                data["edges"][0].update(target_port=2**31 - 1),
+            )
+        ),
+        DANGLING,
+        ("`inputs.2147483647`", "1 edges cannot feed all ports before it"),
+    ),
+    Case(
         "unknown connection type",
         changed(lambda data: data["edges"][0].update(connection_type="skip")),
         FORMAT,
