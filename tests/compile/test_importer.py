@@ -56,6 +56,18 @@ class Counting(nn.Module):
         return x * self.calls
 
 
+class Changing(nn.Module):
+    """Changes a view of a tensor in place, and returns the tensor with what the function returns."""
+
+    def __init__(self, change: Callable[[Tensor], Any]) -> None:
+        super().__init__()
+        self.change = change
+
+    def forward(self, x: Tensor) -> tuple[Any, Tensor]:
+        y = x * 2
+        return self.change(y), y
+
+
 class Sorting(nn.Module):
     """A network with two calls that no op stands for."""
 
@@ -252,6 +264,55 @@ def test_other_input_is_refused_with_the_reason(module: Any, inputs: Any, said: 
     with pytest.raises(ImporterError, match=said.replace("(", r"\(")) as caught:
         import_module(module, inputs)
     assert caught.value.hint
+
+
+def _first_of_two(y: Tensor) -> Tensor:
+    first, second = y.split(2, 1)
+    first.add_(second)
+    return first * second
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda y: y.view(-1, 16).add_(1),
+        lambda y: y[:, 1:3].add_(1),
+        lambda y: y[:, 1].add_(1),
+        lambda y: y.narrow(1, 1, 2).add_(1),
+        lambda y: _first_of_two(y + 1),
+    ],
+    ids=["view", "slice", "select", "narrow", "split"],
+)
+def test_a_part_that_is_changed_in_place_changes_the_whole(change: Any) -> None:
+    imported = import_with_weights(Changing(change), torch.randn(2, 4, 4))
+    x = torch.randn(3, 4, 4)
+    assert relative(call(kernel_of(imported), (x,)), call(Changing(change), (x,))) == 0.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda y: y.mT.add_(torch.arange(4.0)),
+        lambda y: y.swapaxes(1, 2).add_(torch.arange(4.0)),
+        lambda y: y.movedim(1, 2).add_(torch.arange(4.0)),
+        _first_of_two,
+        lambda y: y.unbind(1)[0].add_(1),
+    ],
+    ids=["mT", "swapaxes", "movedim", "split", "unbind"],
+)
+def test_a_view_that_cannot_be_put_back_is_refused(change: Any) -> None:
+    with pytest.raises(ImporterError, match="it changes a view of a tensor in place"):
+        import_module(Changing(change), torch.randn(2, 4, 4))
+
+
+def test_what_depends_on_data_is_refused_and_named() -> None:
+    class Picking(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[x > 0]
+
+    with pytest.raises(ImporterError) as caught:
+        import_module(Picking(), torch.randn(2, 4))
+    assert "aten.index.Tensor" in {op for op, _, _ in caught.value.refused}
 
 
 def test_large_networks_need_a_raised_limit_which_is_kept() -> None:

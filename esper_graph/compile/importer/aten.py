@@ -14,6 +14,11 @@ def is_op(target: object) -> bool:
     return isinstance(target, OpOverload)
 
 
+def is_about_sizes(target: object) -> bool:
+    """Tell whether it computes with numbers, as Python's operators do."""
+    return not is_op(target) and not is_region(target)
+
+
 def is_region(target: object) -> bool:
     """Tell whether it takes graphs as arguments: control flow, or a region under a mode."""
     return isinstance(target, HigherOrderOperator)

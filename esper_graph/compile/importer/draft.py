@@ -77,7 +77,10 @@ class Draft:
             CannotRaiseError: Attributes, inputs or parameters do not fit the op.
         """
         op = OPS[op_type]
-        attributes = freeze(attributes)
+        try:
+            attributes = freeze(attributes)
+        except ValueError as error:
+            raise CannotRaiseError(f"an argument cannot be written down: {error}") from None
         settled = settle(op, attributes)
         if settled.problems:
             raise CannotRaiseError(settled.problems[0].message)

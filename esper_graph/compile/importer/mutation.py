@@ -1,5 +1,6 @@
 """Tensors that are changed in place: which nodes stand for the same memory, and what they hold then."""
 
+import operator
 from collections.abc import Callable, MutableMapping
 
 from torch import fx
@@ -9,6 +10,13 @@ from esper_graph.compile.importer.call import Call, Raised
 from esper_graph.compile.importer.draft import CannotRaiseError
 from esper_graph.compile.importer.raisers.shape import cut
 from esper_graph.compile.importer.values import Wire
+
+_IN_ORDER = frozenset(
+    {"view", "view_as", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view"}
+)
+"""Views that hold all elements in the same order, whatever their shape."""
+_CUTS = frozenset({"slice", "select", "narrow"})
+"""Views that hold a part along one axis."""
 
 
 def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) -> None:
@@ -22,7 +30,12 @@ def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) 
     changed = call.node.args[0]
     assert isinstance(changed, fx.Node)
     memory = _reached([root_of(changed)], lambda how: how is not None)
-    later = [one for one in memory if one < call.node and any(user > call.node for user in one.users)]
+    beside = _beside(changed)
+    later = [
+        one
+        for one in memory
+        if one < call.node and one not in beside and any(user > call.node for user in one.users)
+    ]
     settled: set[fx.Node] = set()
     while True:
         same = _same(changed)
@@ -42,18 +55,23 @@ def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) 
 
 def _put_back(call: Call, view: fx.Node, part: Raised, values: MutableMapping[fx.Node, Raised]) -> Wire:
     """Return the whole tensor after a part of it, or the whole in another shape, has changed."""
-    source = view.args[0]
+    source, name = view.args[0], name_of(view.target)
     assert isinstance(source, fx.Node)
+    if name not in _IN_ORDER and name not in _CUTS:
+        raise CannotRaiseError("it changes a view of a tensor in place")
     whole, wire = call.wire(values[source]), call.wire(part)
-    shape, name = call.draft.type(whole).shape, name_of(view.target)
+    shape = call.draft.type(whole).shape
     if name == "slice":
         dim, start, end, step = (*view.args[1:], *(0, None, None, 1)[len(view.args) - 1 :])
     elif name == "select":
         dim, start, end, step = view.args[1], view.args[2], view.args[2], 1
         assert isinstance(start, int)
         end = None if start == -1 else start + 1
+    elif name == "narrow":
+        dim, start, length = view.args[1:]
+        step, end = 1, start + length if isinstance(start, int) and isinstance(length, int) else length
     else:
-        if name in ("permute", "transpose", "expand", "expand_as") or call.draft.type(wire).rank == 0:
+        if call.draft.type(wire).rank == 0:
             raise CannotRaiseError("it changes a view of a tensor in place")
         return call.reshape(wire, shape)
     if (
@@ -84,6 +102,17 @@ def root_of(node: fx.Node) -> fx.Node:
     return node
 
 
+def _beside(node: fx.Node) -> set[fx.Node]:
+    """Find the nodes that see other parts of what was taken apart, such as the rest of a `split`."""
+    found: set[fx.Node] = set()
+    while _relation_of(node) is not None and isinstance(source := node.args[0], fx.Node):
+        if node.target is operator.getitem:
+            others = [one for one in source.users if one.args[1:] != node.args[1:]]
+            found.update(_reached(others, lambda how: how is not None))
+        node = source
+    return found
+
+
 def _same(node: fx.Node) -> list[fx.Node]:
     """Find the nodes that stand for the very same tensor."""
     root = node
@@ -105,4 +134,7 @@ def _reached(start: list[fx.Node], wanted: Callable[[str | None], bool]) -> list
 
 
 def _relation_of(node: fx.Node) -> str | None:
+    if node.target is operator.getitem:  # one of the parts that an op gives
+        source = node.args[0]
+        return "view" if isinstance(source, fx.Node) and relation(source.target) == "view" else None
     return relation(node.target)

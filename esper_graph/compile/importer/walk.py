@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from esper_graph.compile.importer.aten import arguments_of, is_region, mutates, name_of
+from esper_graph.compile.importer.aten import arguments_of, is_about_sizes, is_region, mutates, name_of
 from esper_graph.compile.importer.call import Call, Raised, dtype_name
 from esper_graph.compile.importer.constants import Constants
 from esper_graph.compile.importer.draft import CannotRaiseError, Draft, Place
@@ -38,7 +38,9 @@ class Walk:
         values: What stands for each node of the program.
     """
 
-    def __init__(self, program: torch.export.ExportedProgram, aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self, program: torch.export.ExportedProgram, aliases: Mapping[str, str], *, opaque: bool = False
+    ) -> None:
         self.program = program
         self.draft = Draft()
         self.refused: list[tuple[str, str, str]] = []
@@ -161,7 +163,7 @@ class Walk:
             whole, which = self._value(node.args[0]), node.args[1]
             return MISSING if whole is MISSING else whole[which]
         name = name_of(target)
-        if isinstance(node.meta.get("val"), torch.SymInt | int):
+        if isinstance(node.meta.get("val"), torch.SymInt | int) or is_about_sizes(target):
             return self._size(node)
         if name.startswith(_ABOUT_SIZES):
             return None
@@ -177,10 +179,13 @@ class Walk:
             self.refused.append((str(target), place.path, f"the size {error} has no place in a blueprint"))
         return _stand_in(call)
 
-    def _size(self, node: fx.Node) -> Size:
+    def _size(self, node: fx.Node) -> Size | float:
         """Return a size; one that cannot be said is refused only where it is used."""
+        value: Any = node.meta["val"]
+        if isinstance(value, float | bool):
+            return value
         try:
-            return Size(self.size(node.meta["val"]))
+            return Size(self.size(value))
         except InexpressibleSizeError:
             return Size(symbol(node.name))
 
