@@ -63,7 +63,14 @@ def cost(
     total = found.cost({**usual, **dict(sizes)})
     if as_json:
         nodes = [
-            {**node._asdict(), "flops": node.flops, "intensity": round(node.intensity, 6)}
+            {
+                **node._asdict(),
+                **{
+                    name: getattr(node, name) if node.known else None
+                    for name in ("macs", "elementwise", "flops")
+                },
+                "intensity": round(node.intensity, 6) if node.known else None,
+            }
             for node in total.nodes
         ]
         figures = {**total._asdict(), "nodes": nodes, "flops": total.flops, "memory_mb": total.memory_mb}
@@ -81,10 +88,10 @@ def cost(
             "node": lambda one: one.node_id,
             "op": lambda one: one.op_type,
             "parameters": lambda one: one.parameters,
-            "FLOPs": lambda one: one.flops,
-            "elementwise": lambda one: one.elementwise,
+            "FLOPs": lambda one: one.flops if one.known else None,
+            "elementwise": lambda one: one.elementwise if one.known else None,
             "bytes": lambda one: one.weight_bytes + one.input_bytes + one.output_bytes,
-            "intensity": lambda one: one.intensity,
+            "intensity": lambda one: one.intensity if one.known else None,
         },
     )
     click.echo()
@@ -99,5 +106,7 @@ def cost(
         "activations": f"{total.activation_bytes:,} bytes alive at once",
         "memory": f"{total.memory_mb:,.3f} MB",
     }
+    if total.uncounted:
+        facts["not counted"] = f"the work of {', '.join(total.uncounted)}, which nobody knows"
     for name, value in facts.items():
         click.echo(f"{name:<12}{value}")

@@ -22,6 +22,11 @@ from esper_graph.cli.output import emit, note, table
     "--name", metavar="NAME", help="Name of the blueprint; by default that of the class or the file."
 )
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add a tag; may be repeated.")
+@click.option(
+    "--opaque",
+    is_flag=True,
+    help="Keep calls that no op stands for as nodes aten.<name>.<overload>, where that is sound.",
+)
 @click.option("--fixed-batch", is_flag=True, help="Keep the number of samples of the example.")
 @click.option("--max-nodes", type=click.IntRange(min=1), metavar="N", help="Raise the limit of nodes.")
 @click.option("--max-depth", type=click.IntRange(min=1), metavar="N", help="Raise the limit of depth.")
@@ -41,6 +46,7 @@ def import_(
     blueprint_id: str,
     name: str | None,
     tags: tuple[str, ...],
+    opaque: bool,
     fixed_batch: bool,
     max_nodes: int | None,
     max_depth: int | None,
@@ -62,9 +68,10 @@ def import_(
     from esper_graph.ir.fold import fold
 
     if module.endswith(".onnx"):
-        if inputs or fixed_batch:
+        if inputs or fixed_batch or opaque:
             raise click.UsageError(
-                "an ONNX file tells its inputs itself: leave out --input and --fixed-batch"
+                "an ONNX file tells its inputs itself and calls nothing of torch: "
+                "leave out --input, --fixed-batch and --opaque"
             )
         found = import_onnx(
             module, name=name, id=blueprint_id, tags=tags, max_nodes=max_nodes, max_depth=max_depth
@@ -79,6 +86,7 @@ def import_(
             id=blueprint_id,
             tags=tags,
             dynamic_batch=not fixed_batch,
+            opaque=opaque,
             max_nodes=max_nodes,
             max_depth=max_depth,
         )

@@ -137,7 +137,7 @@ class _Emitter:
             condition = f"{size} < 1" if assumption.kind == "positive" else f"{size} % {by} != 0"
             conditions.setdefault(condition, self.graph.nodes[place].op_type)
         for condition, op_type in conditions.items():
-            assert op_type.isidentifier(), "a key of the table of ops"
+            assert op_type.replace(".", "_").isidentifier(), "a key of the table of ops"
             with self.writer.block(f"if {condition}:"):
                 message = f"the sizes of the inputs do not fit an op of the kernel ({op_type})"
                 self.writer.line(f'raise RuntimeError("{message}")')

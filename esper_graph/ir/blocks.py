@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from esper_graph.errors import BlueprintError, LimitExceededError, Problem
 from esper_graph.ir.specs import MAX_ID, EdgeSpec, FrozenDict, NodeSpec, fresh_name
 from esper_graph.ops import OPS
-from esper_graph.ops.attributes import read_size
-from esper_graph.ops.dims import Dim, parse, substitute
+from esper_graph.ops.attributes import bound_sizes, read_size
+from esper_graph.ops.dims import Dim, substitute
 from esper_graph.ops.values import TensorType, ValueType
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def _bound(node: NodeSpec, sizes: Mapping[str, Dim], **changes: Any) -> NodeSpec
     attributes = dict(node.attributes)
     for name in OPS[node.op_type].expressions:
         if name in attributes:
-            attributes[name] = _bound_sizes(attributes[name], sizes)
+            attributes[name] = bound_sizes(attributes[name], sizes)
     return node.with_checked(
         attributes=FrozenDict(attributes),
         input_shape=_bound_shape(node.input_shape, sizes),
@@ -364,13 +364,4 @@ def _bound(node: NodeSpec, sizes: Mapping[str, Dim], **changes: Any) -> NodeSpec
 
 
 def _bound_shape(shape: Any, sizes: Mapping[str, Dim]) -> Any:
-    return None if shape is None else _bound_sizes(tuple(shape), sizes)
-
-
-def _bound_sizes(entry: Any, sizes: Mapping[str, Dim]) -> Any:
-    if isinstance(entry, tuple):
-        return tuple(_bound_sizes(item, sizes) for item in entry)  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(entry, str) or not sizes:
-        return entry
-    size = substitute(parse(entry), sizes)
-    return size if isinstance(size, int) else str(size)
+    return None if shape is None else bound_sizes(tuple(shape), sizes)

@@ -36,6 +36,7 @@ class NodeCost(NamedTuple):
         buffers: Other numbers it keeps, such as running means.
         macs: Multiply-adds of one call.
         elementwise: Other arithmetic of one call.
+        known: False where nobody knows what the op does inside; `macs` and `elementwise` are 0 then.
         precision: The number format of its weights.
         weight_bytes: Bytes of parameters and buffers at that precision.
         input_bytes: Bytes of the values that it reads.
@@ -48,6 +49,7 @@ class NodeCost(NamedTuple):
     buffers: int
     macs: int
     elementwise: int
+    known: bool
     precision: str
     weight_bytes: int
     input_bytes: int
@@ -75,6 +77,8 @@ class Costs(NamedTuple):
         active_parameters: Those that one row uses at most, where a gate chooses among experts or paths.
         macs: Multiply-adds of one call.
         elementwise: Other arithmetic of one call.
+        uncounted: Ids of the nodes whose work is not known: `macs`, `flops` and `elementwise` are those of
+            the others.
         weight_bytes: Bytes of all parameters and buffers.
         activation_bytes: The largest sum of results that are alive at once, in listing order of execution: a
             result lives until its last consumer has run. Workspace of kernels is not in it.
@@ -86,6 +90,7 @@ class Costs(NamedTuple):
     active_parameters: int
     macs: int
     elementwise: int
+    uncounted: tuple[str, ...]
     weight_bytes: int
     activation_bytes: int
 
@@ -142,6 +147,7 @@ def costs(blueprint: "BlueprintIR", binding: Mapping[str, int] | None = None) ->
         active_parameters=active_parameters(graph, inference, [node.parameters for node in nodes]),
         macs=sum([node.macs for node in nodes]),
         elementwise=sum([node.elementwise for node in nodes]),
+        uncounted=tuple([node.node_id for node in nodes if not node.known]),
         weight_bytes=sum([node.weight_bytes for node in nodes]),
         activation_bytes=_peak(graph, [node.output_bytes for node in nodes]),
     )
@@ -177,10 +183,11 @@ _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class _Work(NamedTuple):
-    """Multiply-adds, other arithmetic and bytes of one call."""
+    """Multiply-adds, other arithmetic and bytes of one call, and whether the former two are known."""
 
     macs: int
     elementwise: int
+    known: bool
     input_bytes: int
     output_bytes: int
 
@@ -197,6 +204,7 @@ def _work(
     return _Work(
         evaluate(work.macs, _NOTHING),
         evaluate(work.elementwise, _NOTHING),
+        work.known,
         sum([value_bytes(value) for value in bound_inputs if value is not None]),
         sum([value_bytes(value) for value in outputs]),
     )
@@ -229,6 +237,7 @@ def _node_cost(
         buffers,
         work.macs,
         work.elementwise,
+        work.known,
         node.precision,
         (trainable + buffers) * PRECISION_BYTES[node.precision],
         work.input_bytes,

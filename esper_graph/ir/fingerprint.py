@@ -5,16 +5,15 @@ sharing, precision, dtypes. What does not: ids, names, listing order, symbol nam
 commutative inputs.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from esper_graph.errors import BlueprintError, LimitExceededError, Problem
 from esper_graph.ir.canonical import SearchLimitExceeded, canonical_form
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.shapes import Inference, symbol_names
-from esper_graph.ops.attributes import read_size
+from esper_graph.ops.attributes import bound_sizes
 from esper_graph.ops.dims import Dim, substitute, symbol
 from esper_graph.ops.opdef import MEMO, Settled, inferred
 from esper_graph.ops.values import TensorType
@@ -109,15 +108,6 @@ def _label(settled: Settled, precision: str, known: tuple[str, ...]) -> str:
         return f"input {values.index} {value.dtype} {sizes}{asked}"
     text = settled.text
     if op.expressions and names:
-        renamed = {name: _renamed(getattr(values, name), names) for name in op.expressions}
+        renamed = {name: bound_sizes(getattr(values, name), names) for name in op.expressions}
         text = values.model_copy(update=renamed).model_dump_json()
     return f"{op.op_type} {precision} {text}"
-
-
-def _renamed(entry: Any, names: Mapping[str, Dim]) -> Any:
-    if isinstance(entry, tuple):
-        return tuple([_renamed(item, names) for item in entry])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    if not isinstance(entry, str):
-        return entry
-    size = substitute(read_size(entry), names)
-    return size if isinstance(size, int) else str(size)

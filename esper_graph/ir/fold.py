@@ -13,6 +13,7 @@ from esper_graph.errors import BlueprintError
 from esper_graph.ir.blocks import BLOCK, symbols_of
 from esper_graph.ir.specs import EdgeSpec, FrozenDict, NodeSpec, fresh_name
 from esper_graph.ops import OPS
+from esper_graph.ops.attributes import map_sizes
 from esper_graph.ops.boundary import BATCH
 from esper_graph.ops.dims import Dim, parse, substitute, symbol, symbols
 from esper_graph.ops.values import TensorType
@@ -269,11 +270,10 @@ class _Renaming:
         return None if shape is None else self.sizes(tuple(shape))
 
     def sizes(self, entry: Any) -> Any:
-        if isinstance(entry, tuple):
-            return tuple(self.sizes(item) for item in entry)  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(entry, str):
-            return entry
-        size = parse(entry)
+        return map_sizes(entry, self.size)
+
+    def size(self, text: str) -> str:
+        size = parse(text)
         if size in self.names:
             return self.names[size]
         if not symbols(size) <= self.symbols.keys():

@@ -151,6 +151,8 @@ def _facts(blueprint: "BlueprintIR") -> str:
     total = blueprint.cost()
     sizes = ", ".join(f"{name}={size}" for name, size in total.binding.items())
     work = f"{total.parameters:,} parameters, {total.flops:,} FLOPs"
+    if total.uncounted:
+        work += f" and those of {len(total.uncounted)} nodes that are not known"
     return f"{fingerprint}  {size}  {work}{f' at {sizes}' if sizes else ''}"
 
 

@@ -10,7 +10,7 @@ from esper_graph.errors import (
 )
 from esper_graph.ir.specs import NodeSpec
 from esper_graph.ops import OPS
-from esper_graph.ops.opdef import Assumption, OpDef, RuleError, settle
+from esper_graph.ops.opdef import Assumption, OpDef, RuleError, settle, unknown_cost
 from esper_graph.ops.values import TensorType
 
 
@@ -41,6 +41,16 @@ def validate_node(node: NodeSpec) -> bool:
 def estimate_node_flops(node: NodeSpec) -> int:
     """Count the FLOPs of one call; see `NodeSpec.estimate_flops`."""
     op, values = op_of(node), _settled(node)
+    if op.cost is unknown_cost:
+        raise UnknownOpError(
+            Problem(
+                "unknown_op",
+                f"the work of `{node.id}` is not known: `{node.op_type}` is an op of torch",
+                f"node `{node.id}`",
+                "the cost of a blueprint names the nodes that it leaves out",
+                {"node": node.id, "op_type": node.op_type},
+            )
+        )
     shape = _assumed_shape(node, values)
     inputs = [TensorType(shape) if required else None for required in op.required]
     if op.variadic:

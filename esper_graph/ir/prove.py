@@ -16,14 +16,14 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from esper_graph.errors import BlueprintError, FormatError, Problem, close_names, suggestion
 from esper_graph.ir.bounds import Range, Ranges, Verdict, at_least_one, candidates, multiple_of, trends
 from esper_graph.ir.check import check, default_limits, raise_limits
 from esper_graph.ir.obligations import Kind, Obligation, obligations
-from esper_graph.ops.attributes import LARGEST, read_size
-from esper_graph.ops.dims import Dim, Expression, evaluate, substitute, symbols
+from esper_graph.ops.attributes import LARGEST, bound_sizes
+from esper_graph.ops.dims import Dim, Expression, evaluate, symbols
 from esper_graph.ops.values import TensorType
 
 if TYPE_CHECKING:
@@ -171,30 +171,23 @@ def with_sizes(blueprint: "BlueprintIR", sizes: Mapping[str, int]) -> "Blueprint
         changes: dict[str, Any] = {
             name: declared
             for name in ("input_shape", "output_shape")
-            if (declared := _bound(getattr(node, name), sizes)) != getattr(node, name)
+            if (declared := bound_sizes(getattr(node, name), sizes)) != getattr(node, name)
         }
         written = ("shape",) if node.op_type == "input" else op.expressions if op is not None else ()
         entries = {name: getattr(values, name) for name in written} if values is not None else {}
-        bound = {name: _bound(entry, sizes) for name, entry in entries.items()}
+        bound = {name: bound_sizes(entry, sizes) for name, entry in entries.items()}
         bound = {name: entry for name, entry in bound.items() if entry != entries[name]}
         if bound:
             changes["attributes"] = {**node.attributes, **bound}
         if changes:
             nodes[place] = node.replace(**changes)
     edges = [
-        edge if edge.tensor_shape is None else edge.replace(tensor_shape=_bound(edge.tensor_shape, sizes))
+        edge
+        if edge.tensor_shape is None
+        else edge.replace(tensor_shape=bound_sizes(edge.tensor_shape, sizes))
         for edge in blueprint.edges
     ]
     return blueprint.replace(nodes=nodes, edges=edges)
-
-
-def _bound(entry: Any, sizes: Mapping[str, Dim]) -> Any:
-    if isinstance(entry, tuple):
-        return tuple([_bound(item, sizes) for item in cast("tuple[Any, ...]", entry)])
-    if not isinstance(entry, str):
-        return entry
-    size = substitute(read_size(entry), sizes)
-    return size if isinstance(size, int) else str(size)
 
 
 # ---------------------------------------------------------------- the ranges

@@ -26,6 +26,7 @@ from esper_graph.ir.specs import (
 )
 from esper_graph.ops import MODULES, OPS
 from esper_graph.ops.attributes import LARGEST, MAX_TEXT
+from esper_graph.ops.opaque import OP_TYPE, OpaqueCall
 from esper_graph.ops.opdef import OpDef
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -63,6 +64,7 @@ def blueprint_schema(*, added: bool = True) -> dict[str, Any]:
     shipped = [op_type for op_types in MODULES.values() for op_type in op_types]
     ops = {op_type: OPS[op_type] for op_type in (OPS if added else shipped)}
     definitions: dict[str, Any] = {f"op.{op_type}": attributes_schema(op) for op_type, op in ops.items()}
+    definitions["op.aten"] = _model(OpaqueCall)
     definitions |= {f"transform.{op_type}": _transform(OPS[op_type]) for op_type in TRANSFORMS}
     definitions |= {
         "node": _node(ops),
@@ -163,18 +165,23 @@ def _metadata(identifier: dict[str, Any]) -> dict[str, Any]:
 def _node(ops: Mapping[str, OpDef]) -> dict[str, Any]:
     """A node: its op type decides about its attributes."""
     schema = _model(NodeSpec)
-    schema["properties"]["op_type"] = {"enum": list(ops)}
+    schema["properties"]["op_type"] = {"anyOf": [{"enum": list(ops)}, _OPAQUE]}
     schema["allOf"] = [
-        {
-            "if": {"properties": {"op_type": {"const": op_type}}, "required": ["op_type"]},
-            "then": {
-                "properties": {"attributes": {"$ref": f"#/$defs/op.{op_type}"}},
-                **({"required": ["attributes"]} if _needs_attributes(op) else {}),
-            },
-        }
+        _attributes_of(op_type, {"const": op_type}, needed=_needs_attributes(op))
         for op_type, op in ops.items()
     ]
+    schema["allOf"].append(_attributes_of("aten", _OPAQUE, needed=True))
     return schema
+
+
+def _attributes_of(definition: str, op_type: dict[str, Any], *, needed: bool) -> dict[str, Any]:
+    return {
+        "if": {"properties": {"op_type": op_type}, "required": ["op_type"]},
+        "then": {
+            "properties": {"attributes": {"$ref": f"#/$defs/op.{definition}"}},
+            **({"required": ["attributes"]} if needed else {}),
+        },
+    }
 
 
 def _edge() -> dict[str, Any]:
@@ -212,6 +219,8 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 _END = r"$(?!\n)"
 """The end of a text; in some dialects `$` alone also stands before a line break at the end."""
+_OPAQUE = {"type": "string", "pattern": f"^{OP_TYPE}{_END}", "maxLength": MAX_ID}
+"""How ops of torch are called that stand for themselves."""
 _PRINTABLE = r"^[^\u0000-\u001f\u007f-\u00a0\u00ad\u2028\u2029]*" + _END
 
 
@@ -285,7 +294,7 @@ _LOOSER: Mapping[str, Callable[[JsonSchemaValue], JsonSchemaValue]] = {
     "norm._one_axis": _one_or_several,
     "attributes.per_axis.<locals>.spread": _one_or_several,
     "attributes.axes_of": _one_or_several,
-    "attributes._size_text": _size_text,
+    "attributes.size_text": _size_text,
     "attributes._open_size_text": _open_size_text,
     "conv._settle_padding.<locals>.settle": _padding,
     "forms.like.<locals>.take": _or_null,

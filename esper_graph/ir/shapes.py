@@ -1,11 +1,12 @@
 """Infer the type of every value in a blueprint, exactly, with sizes as expressions over its symbols."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from esper_graph.errors import Problem
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.specs import DeclaredShape
+from esper_graph.ops.attributes import sizes_in
 from esper_graph.ops.dims import Dim, Expression, parse, symbols
 from esper_graph.ops.opdef import Assumption, RuleError, inferred
 from esper_graph.ops.values import TensorType, ValueType
@@ -74,20 +75,18 @@ def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]
     for place in written:
         op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
         for attribute in op.expressions if op is not None and values is not None else ():
-            found: Any = getattr(values, attribute)
-            entries = cast(tuple[object, ...], found if isinstance(found, tuple) else (found,))
-            for entry in entries:
-                for name in sorted(symbols(parse(entry)) - defined) if isinstance(entry, str) else ():
-                    known = ", ".join(sorted(defined)) or "none"
-                    problems.append(
-                        Problem(
-                            "shape_mismatch",
-                            f"`{attribute}` of `{node.id}` uses the size `{name}`, which no input defines",
-                            f"node `{node.id}`",
-                            f"the inputs define {known}",
-                            {"node": node.id, "attribute": attribute, "symbol": name},
-                        )
+            used = {name for size in sizes_in(getattr(values, attribute)) for name in symbols(parse(size))}
+            for name in sorted(used - defined):
+                known = ", ".join(sorted(defined)) or "none"
+                problems.append(
+                    Problem(
+                        "shape_mismatch",
+                        f"`{attribute}` of `{node.id}` uses the size `{name}`, which no input defines",
+                        f"node `{node.id}`",
+                        f"the inputs define {known}",
+                        {"node": node.id, "attribute": attribute, "symbol": name},
                     )
+                )
     return problems
 
 

@@ -249,6 +249,7 @@ class NodeSpec(Value):
 
         Raises:
             ShapeMismatchError: The op's work depends on its input and no `input_shape` is declared.
+            UnknownOpError: It is an op of torch, and nobody knows what that does inside.
         """
         from esper_graph.ir.nodes import estimate_node_flops
 

@@ -7,6 +7,12 @@ point group `esper_graph.ops` add a user's own ops.
     'Dense'
     >>> "linaer" in OPS
     False
+
+An op of torch that no op of ours stands for is called `aten.<name>.<overload>`, see `ops.opaque`. The table
+has all names of that form, and lists none.
+
+    >>> OPS["aten.cumprod.default"].op_type, "aten.cumprod.default" in [*OPS]
+    ('aten.cumprod.default', False)
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,6 +52,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "block": ("block",),
 }
 ENTRY_POINTS = "esper_graph.ops"
+OPAQUE = "aten."
+"""How the names of ops of torch begin that stand for themselves."""
 
 
 class OpTable(Mapping[str, "OpDef"]):
@@ -60,6 +68,8 @@ class OpTable(Mapping[str, "OpDef"]):
         found = self._loaded.get(op_type)
         if found is not None:
             return found
+        if op_type.startswith(OPAQUE):
+            return self._opaque(op_type)
         module = self._module_of.get(op_type)
         if module is not None:
             for op in import_module(f"{__name__}.{module}").OPS:
@@ -75,6 +85,8 @@ class OpTable(Mapping[str, "OpDef"]):
     def __contains__(self, op_type: object) -> bool:
         if op_type in self._loaded or op_type in self._module_of:
             return True
+        if isinstance(op_type, str) and op_type.startswith(OPAQUE):
+            return self.get(op_type) is not None
         self._extend()
         return op_type in self._loaded
 
@@ -97,6 +109,14 @@ class OpTable(Mapping[str, "OpDef"]):
         if op.op_type in self:
             raise ConfigError(f"the op `{op.op_type}` exists already", hint="choose another name")
         self._loaded[op.op_type] = op
+
+    def _opaque(self, op_type: str) -> "OpDef":
+        from esper_graph.ops.opaque import opaque
+
+        found = opaque(op_type)
+        if found is None:
+            raise KeyError(op_type)
+        return found
 
     def _extend(self) -> None:
         if not self._extended:

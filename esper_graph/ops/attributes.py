@@ -6,11 +6,12 @@
 True
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from esper_graph.ops.dims import Dim, parse
+from esper_graph.ops.dims import Dim, parse, substitute
 
 LARGEST = 2**31 - 1
 """The largest size of an axis, and of any whole number in attributes."""
@@ -72,8 +73,12 @@ def axes_of(value: object) -> object:
     return (value,) if type(value) is int else value
 
 
-def _size_text(value: object) -> object:
-    """Bring a size into its canonical form: a whole number, or the text of an expression."""
+def size_text(value: object) -> object:
+    """Bring a size into its canonical form: a whole number, or the text of an expression.
+
+    Raises:
+        ValueError: It is neither, not positive, or too long.
+    """
     if type(value) is int:
         if not 1 <= value <= LARGEST:
             raise ValueError(f"a size lies between 1 and {LARGEST}")
@@ -82,7 +87,7 @@ def _size_text(value: object) -> object:
         raise ValueError("a size is a whole number, or an expression such as 'batch*4'")
     size = parse(value)
     if isinstance(size, int):
-        return _size_text(size)
+        return size_text(size)
     text = str(size)
     if len(text) > MAX_TEXT:
         raise ValueError(f"an expression has at most {MAX_TEXT} characters when its products are written out")
@@ -90,10 +95,10 @@ def _size_text(value: object) -> object:
 
 
 def _open_size_text(value: object) -> object:
-    return -1 if type(value) is int and value == -1 else _size_text(value)
+    return -1 if type(value) is int and value == -1 else size_text(value)
 
 
-SizeText = Annotated[int | str, BeforeValidator(_size_text)]
+SizeText = Annotated[int | str, BeforeValidator(size_text)]
 """A size of at least 1, or an expression over the sizes of the blueprint's inputs."""
 OpenSizeText = Annotated[int | str, BeforeValidator(_open_size_text)]
 """A size, an expression, or -1 for what the op works out itself."""
@@ -102,3 +107,47 @@ OpenSizeText = Annotated[int | str, BeforeValidator(_open_size_text)]
 def read_size(entry: int | str) -> Dim:
     """Return a validated `SizeText` as a size."""
     return parse(entry) if isinstance(entry, str) else entry
+
+
+def map_sizes(entry: Any, change: Callable[[str], object]) -> Any:
+    """Return the value of an attribute in `OpDef.expressions` with each expression changed.
+
+    >>> map_sizes(("batch", 4), lambda text: f"2*{text}")
+    ('2*batch', 4)
+    """
+    if isinstance(entry, tuple):
+        return tuple([map_sizes(one, change) for one in cast("tuple[Any, ...]", entry)])
+    if isinstance(entry, Mapping):
+        named = cast("Mapping[str, Any]", entry)
+        kind: Any = type(named)
+        return kind({name: map_sizes(one, change) for name, one in named.items()})
+    return change(entry) if isinstance(entry, str) else entry
+
+
+def bound_sizes(entry: Any, values: Mapping[str, Dim]) -> Any:
+    """Replace symbols in the value of such an attribute by sizes; symbols without a value stay.
+
+    >>> bound_sizes(("batch", "n + 1"), {"n": 3})
+    ('batch', 4)
+    """
+
+    def bound(text: str) -> int | str:
+        size = substitute(parse(text), values)
+        return size if isinstance(size, int) else str(size)
+
+    return map_sizes(entry, bound) if values else entry
+
+
+def sizes_in(entry: Any) -> Iterator[str]:
+    """List the expressions in the value of such an attribute.
+
+    >>> [*sizes_in((("batch", 4), {"size": "n + 1"}))]
+    ['batch', 'n + 1']
+    """
+    if isinstance(entry, str):
+        yield entry
+    elif isinstance(entry, Mapping):
+        yield from sizes_in(tuple(cast("Mapping[str, Any]", entry).values()))
+    elif isinstance(entry, tuple):
+        for one in cast("tuple[Any, ...]", entry):
+            yield from sizes_in(one)

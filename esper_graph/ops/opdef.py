@@ -117,10 +117,12 @@ class Cost(NamedTuple):
         macs: Multiply-adds of products and convolutions; each counts as two FLOPs.
         elementwise: Other arithmetic, one for each element computed (a softmax, a norm or an activation
             counts each of its output elements once); never part of `flops`.
+        known: False where nobody knows what the op does inside; both figures are 0 then.
     """
 
     macs: Dim = 0
     elementwise: Dim = 0
+    known: bool = True
 
     @property
     def flops(self) -> Dim:
@@ -139,6 +141,11 @@ ParameterRule = Callable[[Any], tuple[Parameter, ...]]
 def no_cost(attributes: object, inputs: Inputs, outputs: Sequence[Any]) -> Cost:
     """Cost rule of ops that move or name values without arithmetic."""
     return Cost()
+
+
+def unknown_cost(attributes: object, inputs: Inputs, outputs: Sequence[Any]) -> Cost:
+    """Cost rule of ops whose work is not known."""
+    return Cost(known=False)
 
 
 def no_parameters(attributes: object) -> tuple[Parameter, ...]:

@@ -239,6 +239,27 @@ CASES: tuple[Case, ...] = (
         ("`inputs.2147483647`", "1 edges cannot feed all ports before it"),
     ),
     Case(
+        "op of torch under a name that is none",
+        changed(lambda data: data["nodes"][1].update(op_type="aten.save.default); os.system('x')")),
+        errors.UnknownOpError,
+        ("is not an op",),
+    ),
+    Case(
+        "op of torch with a path for an argument",
+        changed(
+            lambda data: data["nodes"][1].update(
+                op_type="aten.from_file.default",
+                attributes={
+                    "arguments": {"filename": "/etc/passwd"},
+                    "output_shapes": [[1]],
+                    "output_dtypes": ["float32"],
+                },
+            )
+        ),
+        BAD,
+        ("/etc/passwd", "no number, truth value or word"),
+    ),
+    Case(
         "unknown connection type",
         changed(lambda data: data["edges"][0].update(connection_type="skip")),
         FORMAT,

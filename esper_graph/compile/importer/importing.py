@@ -1,6 +1,6 @@
 """Import a module: export it, raise what was recorded, and build the blueprint."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,10 @@ from esper_graph.ir.build import Wire as Built
 
 _EDGES = 5
 """Edges that the limit allows for each node, as the manifest does by default."""
+
+_OPAQUE_HINT = (
+    "keep them as they are with `--opaque` (in Python `opaque=True`), or write the module without them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def import_module(
     id: str = "",
     tags: Collection[str] = (),
     dynamic_batch: bool = True,
+    opaque: bool = False,
     max_nodes: int | None = None,
     max_depth: int | None = None,
 ) -> BlueprintIR:
@@ -73,6 +78,7 @@ def import_module(
         id=id,
         tags=tags,
         dynamic_batch=dynamic_batch,
+        opaque=opaque,
         max_nodes=max_nodes,
         max_depth=max_depth,
     ).blueprint
@@ -86,6 +92,7 @@ def import_with_weights(
     id: str = "",
     tags: Collection[str] = (),
     dynamic_batch: bool = True,
+    opaque: bool = False,
     max_nodes: int | None = None,
     max_depth: int | None = None,
 ) -> Imported:
@@ -99,6 +106,8 @@ def import_with_weights(
         id: Id of the blueprint; may stay empty.
         tags: Words to find it by.
         dynamic_batch: Leave the first axis of the inputs open, where the network allows it.
+        opaque: Keep calls that no op of ours stands for as nodes `aten.<name>.<overload>`, where that is
+            sound.
         max_nodes: Raised limit, kept with the blueprint.
         max_depth: The same for the longest path.
 
@@ -108,15 +117,16 @@ def import_with_weights(
     """
     exported = export(module, example_inputs, dynamic_batch=dynamic_batch)
     aliases = _aliases(module)
-    walk = Walk(exported.program, aliases)
+    walk = Walk(exported.program, aliases, opaque=opaque)
     walk.run()
     title = name or type(module).__name__
-    if walk.refused:
-        kinds = sorted({op for op, _, _ in walk.refused})
+    refused = [*walk.refused, *_owned_twice(walk.draft)]
+    if refused:
+        kinds = sorted({op for op, _, _ in refused})
         raise ImporterError(
-            f"`{title}` has {len(walk.refused)} calls that no op stands for: {', '.join(kinds)}",
-            refused=walk.refused,
-            hint="write the module without them",
+            f"`{title}` has {len(refused)} calls that no op stands for: {', '.join(kinds)}",
+            refused=refused,
+            hint="write the module without them" if opaque else _OPAQUE_HINT,
         )
     owned = {weight.name for at in walk.draft.alive() for weight in walk.draft.nodes[at].owned.values()}
     sizes = {parameter: tensor.numel() for parameter, tensor in module.named_parameters()}
@@ -179,6 +189,16 @@ def build(
     weights = {node: {key: one.tensor for key, one in mine.items()} for node, mine in owners.items()}
     names = {node: {key: one.name for key, one in mine.items()} for node, mine in owners.items()}
     return blueprint, weights, names
+
+
+def _owned_twice(draft: Draft) -> Iterator[tuple[str, str, str]]:
+    """List nodes that would own a parameter which another one owns: op, place, why."""
+    owners: dict[str, int] = {}
+    for at in draft.alive():
+        node = draft.nodes[at]
+        for weight in node.owned.values() if _owns(node) else ():
+            if owners.setdefault(weight.name, at) != at:
+                yield node.op_type, node.place.path, f"another node owns `{weight.name}` too"
 
 
 def _owns(node: DraftNode) -> bool:

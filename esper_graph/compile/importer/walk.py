@@ -13,13 +13,14 @@ from esper_graph.compile.importer.constants import Constants
 from esper_graph.compile.importer.draft import CannotRaiseError, Draft, Place
 from esper_graph.compile.importer.folding import folded, leaves_of
 from esper_graph.compile.importer.mutation import rebind, root_of
+from esper_graph.compile.importer.opaque import keep
 from esper_graph.compile.importer.ownership import is_sole, is_table
 from esper_graph.compile.importer.raisers import RAISERS
 from esper_graph.compile.importer.shaping import written
 from esper_graph.compile.importer.sizes import InexpressibleSizeError, name_size, size_of
 from esper_graph.compile.importer.values import Known, Positions, Size, Weight, Wire, items_of
 from esper_graph.ops.boundary import open_size
-from esper_graph.ops.dims import Dim, symbol
+from esper_graph.ops.dims import Dim, symbol, symbols
 
 _ABOUT_SIZES = ("_assert", "sym_constrain", "_check", "sym_numel", "sym_size", "sym_stride")
 """Calls that give no value of the network."""
@@ -31,6 +32,7 @@ class Walk:
     Args:
         program: What torch recorded.
         aliases: First names of tied parameters, by their other names.
+        opaque: Whether calls that cannot be raised are kept as they are, where that is sound.
 
     Attributes:
         draft: What has been raised so far.
@@ -42,6 +44,7 @@ class Walk:
         self, program: torch.export.ExportedProgram, aliases: Mapping[str, str], *, opaque: bool = False
     ) -> None:
         self.program = program
+        self.opaque = opaque
         self.draft = Draft()
         self.refused: list[tuple[str, str, str]] = []
         self.values: dict[fx.Node, Raised] = {}
@@ -60,6 +63,10 @@ class Walk:
     def size(self, value: Any) -> Dim:
         """Return a size of the exported program; see `size_of`."""
         return size_of(value, self._symbols)
+
+    def defines(self, size: Dim) -> bool:
+        """Tell whether a size follows from those of the inputs."""
+        return symbols(size) <= {name for known in self._symbols.values() for name in symbols(known)}
 
     def wired(self, value: Any, place: Place) -> Wire:
         """Return a value of the draft; known tensors and parameters become nodes."""
@@ -174,9 +181,16 @@ class Walk:
         try:
             return self._inlined(node, name) if is_region(target) else self._raised(call, name)
         except CannotRaiseError as error:
-            self.refused.append((str(target), place.path, str(error)))
+            reason = str(error)
         except InexpressibleSizeError as error:
-            self.refused.append((str(target), place.path, f"the size {error} has no place in a blueprint"))
+            reason = f"the size {error} has no place in a blueprint"
+        if self.opaque and not is_region(target):
+            try:
+                return self._kept(call)
+            except CannotRaiseError as error:
+                other = str(error)
+                reason = reason if other == reason else f"{reason}, and it cannot be kept: {other}"
+        self.refused.append((str(target), place.path, reason))
         return _stand_in(call)
 
     def _size(self, node: fx.Node) -> Size | float:
@@ -234,6 +248,16 @@ class Walk:
             raise CannotRaiseError("there is no op for it")
         result = raiser(call)
         _check(call, result)
+        if changes:
+            rebind(call, result, self.values)
+        return result
+
+    def _kept(self, call: Call) -> Raised:
+        """Keep a call as it is."""
+        changes = mutates(call.node.target)
+        if changes:
+            self._check_change(call)
+        result = keep(call)
         if changes:
             rebind(call, result, self.values)
         return result

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from esper_graph.compile.interpreter.call import Call, Evaluator, Value
+from esper_graph.compile.interpreter.opaque import evaluator_of
 from esper_graph.errors import ConfigError, KernelError, LoweringError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ops.dims import evaluate, symbols
@@ -119,7 +120,7 @@ def interpret(
             assert isinstance(arriving[0], Tensor)
             results[place] = arriving[0]
             continue
-        evaluator = table.get(node.op_type)
+        evaluator = table.get(node.op_type) or evaluator_of(node.op_type)
         if evaluator is None:
             raise LoweringError(
                 f"`{node.id}` cannot be interpreted: the op `{node.op_type}` has no evaluator",

@@ -1,13 +1,16 @@
 """How each op is written in TorchScript: the `LOWERINGS` table, one entry an op type.
 
-A lowering writes text only, so nothing here needs torch.
+A lowering writes text only, so nothing here needs torch. Only that of ops of torch, which stands under every
+name `aten.<name>.<overload>`, asks torch for their schemas.
 """
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
+from esper_graph.compile.lowering.opaque import lower_opaque
 from esper_graph.compile.lowering.site import Lowered, Lowering, Site
 from esper_graph.errors import ConfigError
+from esper_graph.ops import OPAQUE, OPS
 
 __all__ = ["LOWERINGS", "Lowered", "Lowering", "Site", "register_lowering"]
 
@@ -44,6 +47,8 @@ class LoweringTable(Mapping[str, Lowering]):
         return self._found
 
     def __getitem__(self, op_type: str) -> Lowering:
+        if op_type.startswith(OPAQUE) and op_type in OPS:
+            return lower_opaque
         return self._load()[op_type]
 
     def __iter__(self) -> Iterator[str]:

@@ -104,7 +104,25 @@ def with_blocks() -> BlueprintIR:
     return b.finish()
 
 
-@pytest.mark.parametrize("blueprint", [*TEMPLATES, with_blocks()], ids=lambda one: one.id)
+def with_an_op_of_torch() -> BlueprintIR:
+    b = Builder("opaque", name="opaque")
+    x = b.input([-1, 4])
+    call = {
+        "tensors": ["tensors.0", "tensors.1"],
+        "arguments": {"indexing": "ij", "weights": [1, 0.5, None, True]},
+        "sizes": {"count": ["batch", 4]},
+        "input_shapes": [["batch", 4], ["batch", 4]],
+        "input_dtypes": ["float32", "float32"],
+        "output_shapes": [["2*batch", 4]],
+        "output_dtypes": ["int64"],
+    }
+    b.output(b.node("aten.some_name.overload", x, x, **call))
+    return b.finish()
+
+
+@pytest.mark.parametrize(
+    "blueprint", [*TEMPLATES, with_blocks(), with_an_op_of_torch()], ids=lambda one: one.id
+)
 def test_every_template_is_valid(blueprint: BlueprintIR) -> None:
     assert errors(blueprint.to_dict()) == []
 
@@ -141,7 +159,8 @@ SAID_BY: Mapping[str, str] = {
     "value": r"`value` is nested|not a number|not a whole number|not true or false|beyond the largest"
     r"|constant (is real|has)|nested lists differ",
     "fraction": r"is not a fraction",
-    "together": r"attributes of `\w+` do not fit|is not a multiple of it|more than half of|needs stride 1"
+    "together": r"attributes of `[\w.]+` do not fit|stands twice, or its entries"
+    r"|is not a multiple of it|more than half of|needs stride 1"
     r"|there is no such row|it divides the input|a padding is",
     "lineage": r"`parent_id`|`mutation_type`",
     "tags": r"at most 100",
@@ -262,7 +281,14 @@ def documents() -> list[Any]:
     edged["edges"][1]["transform"] = {"type": "transpose", "dim0": 0, "dim1": 1}
     with_edits = derived.to_dict()
     with_edits["metadata"]["derivations"][0]["edits"] = [{"kind": "add_node", "sizes": [1, 2]}]
-    return [*found, derived.to_dict(), edged, with_edits, with_blocks().to_dict()]
+    return [
+        *found,
+        derived.to_dict(),
+        edged,
+        with_edits,
+        with_blocks().to_dict(),
+        *[with_an_op_of_torch().to_dict()] * 20,
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from esper_graph.ops import OPS
-from esper_graph.ops.opdef import RuleError
+from esper_graph.ops.opdef import Cost, RuleError
 from tests.unit.ops.nn_oracle import (
     assert_same_as_torch,
     complaint,
@@ -171,4 +171,4 @@ def test_inputs_that_do_not_fit_are_refused_with_both_values() -> None:
 def test_pooling_costs_one_elementwise_operation_for_each_output() -> None:
     op, attributes = OPS["pooling"], values_of("pooling", {"type": "avg_pool2d", "kernel_size": 2})
     outputs = op.infer(attributes, [tensor(2, 4, 6, 8)], [])
-    assert op.cost(attributes, [tensor(2, 4, 6, 8)], outputs) == (0, 2 * 4 * 3 * 4)
+    assert op.cost(attributes, [tensor(2, 4, 6, 8)], outputs) == Cost(0, 2 * 4 * 3 * 4)
