@@ -10,16 +10,18 @@ graph. What one edit changes in a node, one variant of either leaves unknown.
 | one edge taken out; a sum of which one value is left is that value | an edge more, less, or moved |
 | one node unknown: its op, its attributes, which of its inputs is which | another op, other attributes |
 | one node taken out whose inputs are all one value, which feeds its consumers | a node more, less, or moved |
+| one node that shares no parameters any more | a node that does, or shares others |
 
 Sharing a key means at most two such edits apart, for each variant is one edit away from its graph. The width
 of what feeds a node is no attribute of it here (see `labels`): a layer made wider is one edit, though its
 consumers change with it.
 """
 
+from array import array
 from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from struct import pack
+from sys import byteorder
 from typing import TYPE_CHECKING, NamedTuple
 
 from esper_graph.ir.canonical import SearchLimitExceeded, canonical_order
@@ -94,7 +96,7 @@ def _colour(label: str) -> int:
 
 @lru_cache(maxsize=MEMO)
 def _code(ports: str) -> int:
-    """Number a pair of ports: 0 for none, else the output port and from 1 on the input port."""
+    """Number a pair of ports: 0 for none, else the output port, and the input port counted from 1."""
     if ports == _TIE:
         return 0
     source_slot, _, slot = ports.partition(">")
@@ -124,84 +126,74 @@ def _variants(labels: list[str], graph: _Wiring) -> Iterator[_Wiring]:
         if arc[2]:
             entering[arc[1]].append(arc)
             leaving[arc[0]].append(arc)
+        else:
+            yield _without(graph.colours, [other for other in arcs if other is not arc])
     for vertex, label in enumerate(labels):
         if label == _TIE:
             continue
         yield _unknown(graph, vertex)
-        values = {(source, code // _PORTS) for source, _, code in entering[vertex]}
-        if (
-            len(values) == 1
-            and label.partition(" ")[0] != "output"
-            and all(code < _PORTS for _, _, code in leaving[vertex])
-        ):
+        inputs = entering[vertex]
+        values = {(source, code // _PORTS) for source, _, code in inputs}
+        if len(values) == 1 and label[:7] != "output " and all(arc[2] < _PORTS for arc in leaving[vertex]):
             yield _bypassed(graph, vertex, *values)
-        if len(entering[vertex]) == 2 and _is_plain_sum(label):
-            for source, _, code in entering[vertex]:
+        if len(inputs) == 2 and _is_plain_sum(label):
+            for source, _, code in inputs:
                 yield _bypassed(graph, vertex, (source, code // _PORTS))
             continue
         first = _first_in_row(label)
-        for arc in entering[vertex]:
+        for arc in inputs:
             yield _cut(graph, arc, first)
 
 
 def _unknown(graph: _Wiring, vertex: int) -> _Wiring:
     """Forget what a node is, and which of its inputs is which."""
-    colours = list(graph.colours)
+    colours, arcs = graph.colours.copy(), graph.arcs.copy()
     colours[vertex] = _UNKNOWN
-    return _Wiring(
-        colours,
-        [
-            (source, target, code - code % _PORTS + _PORTS - 1)
-            if target == vertex and code
-            else (source, target, code)
-            for source, target, code in graph.arcs
-        ],
-    )
+    for number, (source, target, code) in enumerate(arcs):
+        if target == vertex and code:
+            arcs[number] = (source, target, code | (_PORTS - 1))
+    return _Wiring(colours, arcs)
 
 
 def _cut(graph: _Wiring, arc: Arc, first: int) -> _Wiring:
     """Take out an edge; numbered ports after it move up."""
-    arcs = list(graph.arcs)
+    arcs = graph.arcs.copy()
     arcs.remove(arc)
     _, vertex, gone = arc
-    port = gone % _PORTS - 1
-    if port >= first:
-        arcs = [
-            (source, target, code - 1)
-            if target == vertex and code % _PORTS - 1 > port
-            else (source, target, code)
-            for source, target, code in arcs
-        ]
+    port = gone % _PORTS
+    if port > first:
+        for number, (source, target, code) in enumerate(arcs):
+            if target == vertex and code % _PORTS > port:
+                arcs[number] = (source, target, code - 1)
     return _Wiring(graph.colours, arcs)
 
 
 def _bypassed(graph: _Wiring, vertex: int, value: tuple[int, int]) -> _Wiring:
-    """Take out a node and feed its consumers with a value; who shared parameters with it only shares none."""
+    """Take out a node and feed its consumers with a value."""
     feeder, source_slot = value
-    arcs: list[Arc] = []
-    ties: list[Arc] = []
-    for arc in graph.arcs:
-        source, target, code = arc
-        if target == vertex:
-            if not code:
-                ties.append(arc)
-        elif source == vertex:
-            arcs.append((feeder, target, source_slot * _PORTS + code))
-        else:
-            arcs.append(arc)
-    gone = {vertex}
-    for tie, _, _ in ties:
-        left = [arc for arc in arcs if arc[0] == tie]
-        if len(left) == 1:
-            arcs.remove(left[0])
-            gone.add(tie)
+    arcs = [
+        arc if arc[0] != vertex else (feeder, arc[1], source_slot * _PORTS + arc[2])
+        for arc in graph.arcs
+        if arc[1] != vertex
+    ]
+    return _without(graph.colours, arcs, vertex)
+
+
+def _without(colours: list[int], arcs: list[Arc], *vertices: int) -> _Wiring:
+    """Take out vertices that have no arcs, and ties of parameters that only one node is left to use."""
+    tied = [source for source, _, code in arcs if not code]
+    alone = {tie for tie in tied if tied.count(tie) == 1}
+    gone = {*vertices, *alone}
     number: list[int] = []
     kept: list[int] = []
-    for place, colour in enumerate(graph.colours):
+    for vertex, colour in enumerate(colours):
         number.append(len(kept))
-        if place not in gone:
+        if vertex not in gone:
             kept.append(colour)
-    return _Wiring(kept, [(number[source], number[target], code) for source, target, code in arcs])
+    return _Wiring(
+        kept,
+        [(number[source], number[target], code) for source, target, code in arcs if source not in alone],
+    )
 
 
 def _key(graph: _Wiring) -> str:
@@ -210,6 +202,10 @@ def _key(graph: _Wiring) -> str:
     place = [0] * len(order)
     for number, vertex in enumerate(order):
         place[vertex] = number
-    ends = sorted([(place[source] * MOST + place[target]) * _WIDTH + code for source, target, code in arcs])
-    text = pack(f"<{len(order)}Q{len(ends)}Q", *[colours[vertex] for vertex in order], *ends)
-    return PREFIX + blake2b(text, digest_size=12).hexdigest()
+    numbers = array("Q", [colours[vertex] for vertex in order])
+    numbers.extend(
+        sorted([(place[source] * MOST + place[target]) * _WIDTH + code for source, target, code in arcs])
+    )
+    if byteorder == "big":
+        numbers.byteswap()
+    return PREFIX + blake2b(numbers, digest_size=12).hexdigest()

@@ -86,3 +86,27 @@ def test_blueprints_up_to_a_size_have_keys() -> None:
     assert largest
     assert all(key.startswith("k1:") for key in largest)
     assert list(largest) == sorted(set(largest))
+
+
+def joined(op_type: str, *order: int, count: int = 3) -> BlueprintIR:
+    """Some values, different from one another, that one node takes in an order."""
+    b = Builder("joined", name="Joined")
+    x = b.input([-1, 16])
+    kinds = ["relu", "silu", "tanh"][:count]
+    values = [b.activation(b.softmax(x), type=kind) for kind in kinds]
+    for value in values:
+        b.output(value)
+    b.output(b.node(op_type, *[values[place] for place in order]))
+    return b.finish()
+
+
+def test_an_input_less_in_the_middle_is_one_edit() -> None:
+    assert not set(edit_keys(joined("concat", 0, 1, 2))).isdisjoint(edit_keys(joined("concat", 0, 2)))
+    assert set(edit_keys(joined("concat", 0, 1, 2))).isdisjoint(edit_keys(joined("concat", 2, 0)))
+
+
+def test_another_op_may_see_its_inputs_in_another_order() -> None:
+    one, exchanged, unordered = joined("sub", 0, 1), joined("sub", 1, 0), joined("add", 0, 1)
+    assert len({one.fingerprint, exchanged.fingerprint, unordered.fingerprint}) == 3
+    for other in (exchanged, unordered):
+        assert not set(edit_keys(one)).isdisjoint(edit_keys(other))
