@@ -1,9 +1,9 @@
-"""How well similar blueprints are found: 10,000 cells of NAS-Bench-101, against the exact edit distance.
+"""How well similar blueprints are found: families of networks, and cells against the exact edit distance.
 
-The ops of these cells add up what arrives, so that a blueprint has the vertices and edges of its cell, and
-an `output`. Candidates are taken by features, as a store takes them, and ranked by `edit_distance`. The
-oracle tries all ways to pair the vertices of two cells. P@10 is how many of the first ten are no further away
-than the tenth nearest really is.
+The cells are 10,000 of NAS-Bench-101. Their ops add up what arrives, so that a blueprint has the vertices
+and edges of its cell, and an `output`. Candidates are taken by features, as a store takes them, and ranked by
+`edit_distance`. The oracle tries all ways to pair the vertices of two cells. P@10 is how many of the first
+ten are no further away than the tenth nearest really is.
 """
 
 import time
@@ -13,6 +13,7 @@ from itertools import combinations, permutations
 from random import Random
 from typing import Any
 
+import families
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,7 @@ def measure() -> dict[str, Any]:
         **_quality(library, exact),
         **_relatives(cells, library, exact),
         **_speed(library),
+        **families.measure(),
     }
 
 
@@ -177,7 +179,7 @@ def _quality(library: Library, exact: Sequence[Distances]) -> dict[str, Any]:
                 hits[f"{count} re-ranked"].append(_share(distances, again[:TEN], tenth))
                 first += [number for number in near if number not in first]
                 again = sorted(first, key=costs.__getitem__)
-                hits[f"{count} and all who share an edit key re-ranked"].append(
+                hits[f"{count} and all with a common edit key re-ranked"].append(
                     _share(distances, again[:TEN], tenth)
                 )
         for name, shares in hits.items():
