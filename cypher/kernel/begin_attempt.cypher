@@ -1,7 +1,7 @@
 // Record that a blueprint is being compiled. Repeating it changes nothing.
 // param blueprint STRING the blueprint
 // param id STRING the attempt
-// param properties MAP mode, backend and profile
+// param properties MAP mode, backend, profile, and the process: host, pid and process_birth
 // param started_at STRING when, as ISO 8601
 // returns id
 // access write

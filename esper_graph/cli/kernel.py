@@ -105,6 +105,32 @@ def list_(reference: str, as_json: bool, quiet: bool) -> None:
 
 
 @kernel.command()
+@click.argument("reference", metavar="ID")
+@output_options
+def attempts(reference: str, as_json: bool, quiet: bool) -> None:
+    """List every attempt to compile a blueprint, newest first: done, failed, running or interrupted.
+
+    Interrupted is one whose process has ended on this machine without saying how.
+    """
+    store = registry()
+    emit_answer(
+        store.attempts(store.resolve(reference)),
+        {
+            "id": lambda one: one.id,
+            "outcome": lambda one: one.outcome,
+            "mode": lambda one: one.mode,
+            "started": lambda one: one.started_at,
+            "finished": lambda one: one.finished_at,
+            "process": lambda one: one.process and f"{one.process.pid} on {one.process.host}",
+            "reason": lambda one: one.reason,
+        },
+        as_json=as_json,
+        quiet=quiet,
+        empty="no attempts",
+    )
+
+
+@kernel.command()
 @click.argument("digest")
 @output_options
 def show(digest: str, as_json: bool, quiet: bool) -> None:

@@ -188,12 +188,29 @@ class KernelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """A process that does something for the store.
+
+    Attributes:
+        host: Name of its machine.
+        birth: What tells it from all other processes that have the same id at another time or place; None
+            where the system does not say.
+    """
+
+    host: str
+    pid: int
+    birth: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CompileAttempt:
     """One attempt to compile, whatever came of it.
 
     Attributes:
-        outcome: `running`, `done` or `failed`.
+        outcome: `running`, `done` or `failed`; and `interrupted` where its process is seen to have ended
+            without saying how.
         reason: Why it failed, or None.
+        process: What compiles; None where that was not recorded.
     """
 
     id: str
@@ -205,6 +222,7 @@ class CompileAttempt:
     reason: str | None
     started_at: datetime
     finished_at: datetime | None = None
+    process: Process | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ from esper_graph.compile import (
 from esper_graph.compile.job import BACKEND, MODES, PROFILE
 from esper_graph.errors import CompileError, ConfigError, close_names, suggestion
 from esper_graph.ir.blueprint import BlueprintIR
-from esper_graph.property_graph.records import KernelRecord, Operation
+from esper_graph.property_graph.records import CompileAttempt, KernelRecord, Operation
+from esper_graph.registry.processes import is_gone, this_process
 from esper_graph.store import kernels
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _compiled(
         backend=BACKEND,
         profile=PROFILE,
         operation=operation("kernel.compile"),
+        process=this_process(),
     )
     try:
         result = compile_blueprint(job)
@@ -105,6 +107,27 @@ def _compiled(
         operation=operation("kernel.record"),
     )
     return kernel
+
+
+def attempts(engine: "Engine", blueprint_id: str) -> tuple[CompileAttempt, ...]:
+    """List the attempts to compile a blueprint, newest first; those whose process is gone are interrupted.
+
+    Raises:
+        BlueprintNotFoundError: There is no such blueprint.
+    """
+    found = kernels.attempts(engine, blueprint_id)
+    gone = {
+        one.id
+        for one in found
+        if one.outcome == "running" and one.process is not None and is_gone(one.process)
+    }
+    if not gone:
+        return found
+    # A process may have written how it ended, and then ended, after the first look.
+    return tuple(
+        replace(one, outcome="interrupted") if one.outcome == "running" and one.id in gone else one
+        for one in kernels.attempts(engine, blueprint_id)
+    )
 
 
 def verify(

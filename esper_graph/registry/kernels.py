@@ -116,7 +116,11 @@ class Kernels(OpenStore):
         return Answer(kernels.kernels(self.engine, self._id(blueprint_id)))
 
     def attempts(self, blueprint_id: str) -> Answer[CompileAttempt]:
-        """List every attempt to compile a blueprint, newest first."""
-        from esper_graph.store import kernels
+        """List every attempt to compile a blueprint, newest first.
 
-        return Answer(kernels.attempts(self.engine, self._id(blueprint_id)))
+        One whose process has ended on this machine without saying how, as after `kill -9`, is `interrupted`;
+        one of another machine, or from before a restart of this one, stays `running`.
+        """
+        from esper_graph.registry.compilation import attempts
+
+        return Answer(attempts(self.engine, self._id(blueprint_id)))

@@ -11,7 +11,7 @@ from typing import Any
 
 from esper_graph.errors import BlueprintNotFoundError, KernelError
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.records import CompileAttempt, KernelRecord, Operation
+from esper_graph.property_graph.records import CompileAttempt, KernelRecord, Operation, Process
 from esper_graph.store.engines import Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
@@ -20,14 +20,24 @@ _SHOWN = 5
 
 
 def begin_attempt(
-    engine: Engine, blueprint_id: str, *, mode: str, backend: str, profile: str, operation: Operation
+    engine: Engine,
+    blueprint_id: str,
+    *,
+    mode: str,
+    backend: str,
+    profile: str,
+    operation: Operation,
+    process: Process | None = None,
 ) -> CompileAttempt:
     """Record that a blueprint is being compiled. The attempt has the id of the operation.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
     """
-    properties = {"mode": mode, "backend": backend, "profile": profile}
+    properties: dict[str, object] = {"mode": mode, "backend": backend, "profile": profile}
+    if process is not None:
+        facts = {"host": process.host, "pid": process.pid, "process_birth": process.birth}
+        properties |= {name: value for name, value in facts.items() if value is not None}
 
     def work(transaction: Transaction) -> CompileAttempt:
         asked = {
@@ -241,6 +251,9 @@ def _attempt(row: Row) -> CompileAttempt:
         reason=properties.get("reason"),
         started_at=properties["started_at"],
         finished_at=properties.get("finished_at"),
+        process=Process(properties["host"], properties["pid"], properties.get("process_birth"))
+        if "host" in properties
+        else None,
     )
 
 
