@@ -188,7 +188,7 @@ def renamed(blueprint: BlueprintIR, random: Random) -> BlueprintIR:
 def test_every_pass_has_something_to_do_in_one_of_twenty_blueprints() -> None:
     fired, seen = Counter[str](), list[BlueprintIR]()
 
-    @settings(checked, max_examples=100, phases=[Phase.generate], derandomize=True, database=None)
+    @settings(checked, max_examples=300, phases=[Phase.generate], derandomize=True, database=None)
     @given(cluttered())
     def count(blueprint: BlueprintIR) -> None:
         seen.append(blueprint)
