@@ -6,7 +6,6 @@ The names of sizes mean nothing to a fingerprint: `[-1, "n", 8]` and `[-1, "m", 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from esper_graph.ir.shapes import symbol_names
 from esper_graph.ir.specs import NodeSpec
 from esper_graph.ops.attributes import read_size
 from esper_graph.ops.dims import Dim, Expression, parse, substitute, symbol
@@ -47,7 +46,7 @@ def align(blueprint: "BlueprintIR", like: "BlueprintIR") -> "BlueprintIR":
 
 def _renaming(blueprint: "BlueprintIR", like: "BlueprintIR") -> Mapping[str, str]:
     """New names of all sizes, each another one; every name itself where inputs contradict one another."""
-    ours, theirs = symbol_names(blueprint.graph, blueprint.inference), _shapes(like)
+    ours, theirs = blueprint.inference.symbols, _shapes(like)
     unchanged = {name: name for name in ours}
     found: dict[str, str] = {}
     for shape, other in zip(_shapes(blueprint), theirs, strict=False):

@@ -127,13 +127,13 @@ def infer_folded(blueprint: "BlueprintIR") -> "Inference":
     Raises:
         LimitExceededError: The expansion would have more than `MOST` nodes.
     """
-    from esper_graph.ir.shapes import Inference
+    from esper_graph.ir.shapes import Inference, defined_symbols
 
     _refuse_huge(blueprint)
     graph = blueprint.graph
     if graph.problems or graph.order is None or block_problems(blueprint):
         unknown = (None,) * len(graph.nodes)
-        return Inference(unknown, unknown, (), tuple(block_problems(blueprint)))
+        return Inference(unknown, unknown, (), (), tuple(block_problems(blueprint)))
     expansion = blueprint.expansion
     inner = expansion.blueprint.inference
     outputs: list[tuple[ValueType, ...] | None] = []
@@ -144,7 +144,8 @@ def infer_folded(blueprint: "BlueprintIR") -> "Inference":
     inputs = tuple(graph.input_types(outputs, place) for place in range(len(graph.nodes)))
     assumptions = tuple((expansion.owners[place], one) for place, one in inner.assumptions)
     problems = [*inner.problems, *_unfit_arguments(blueprint, expansion)]
-    return Inference(inputs, tuple(outputs), assumptions, tuple(problems))
+    names, _ = defined_symbols(graph, outputs)
+    return Inference(inputs, tuple(outputs), assumptions, names, tuple(problems))
 
 
 def block_problems(blueprint: "BlueprintIR") -> list[Problem]:
@@ -214,9 +215,7 @@ def _use_problems(blueprint: "BlueprintIR") -> Iterator[Problem]:
 
 def symbols_of(definition: "BlueprintIR") -> tuple[str, ...]:
     """Name the sizes that the inputs of a definition leave open, in the order of the `bindings` of a use."""
-    from esper_graph.ir.shapes import symbol_names
-
-    return symbol_names(definition.graph, definition.inference)
+    return definition.inference.symbols
 
 
 def _unfit_arguments(blueprint: "BlueprintIR", expansion: Expansion) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ isomorphism, II", Journal of Symbolic Computation 60 (2014), 94-112.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from json import JSONEncoder
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ from esper_graph.ir.canonical_search import SearchLimitExceeded, order_cells
 __all__ = ["VISIT_LIMIT", "CanonicalForm", "SearchLimitExceeded", "canonical_form", "canonical_order"]
 
 VISIT_LIMIT = 300_000
+_MOST_NAMES = 65_536
 
 # Not ASCII only: escapes would write one astral character and its two surrogates alike.
 _to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -108,18 +110,17 @@ def canonical_order(
     Raises:
         SearchLimitExceeded: The limit was reached.
     """
-    outgoing: list[list[Arc]] = [[] for _ in colours]
-    indegree = [0] * len(colours)
-    for arc in arcs:
-        outgoing[arc[0]].append(arc)
-        indegree[arc[1]] += 1
-    cells = _rank_forwards(colours, outgoing, indegree, width)
+    levels = _levels(len(colours), arcs)
     changed: list[int] = []
-    if cells is None:
+    if levels is None:
         cells = _sort_by_loops(colours, arcs)
         changed = [*accumulate(map(len, cells[:-1]), initial=0)]
-    elif len(cells) < len(colours):
-        cells, changed = _split_backwards(cells, outgoing, width)
+    elif len(levels) == len(colours):
+        cells = levels
+    else:
+        cells = _rank_forwards(levels, colours, arcs, width)
+        if len(cells) < len(colours):
+            cells, changed = _split_backwards(cells, arcs, width)
     if len(cells) < len(colours) and changed:
         cells, _ = refine(cells, both_ways(range(len(colours)), arcs), changed)
     if len(cells) < len(colours):
@@ -127,45 +128,67 @@ def canonical_order(
     return [vertex for (vertex,) in cells]
 
 
-def _rank_forwards(
-    colours: list[int], outgoing: list[list[Arc]], indegree: list[int], width: int
-) -> Cells | None:
-    """Order the vertices of an acyclic graph by level, label and what arrives; None when there is a cycle."""
-    arrived: list[list[int]] = [[] for _ in colours]
-    cells: Cells = []
-    rank = 0
-    level = [vertex for vertex, count in enumerate(indegree) if not count]
+def _levels(count: int, arcs: list[Arc]) -> list[list[int]] | None:
+    """Group the vertices of an acyclic graph by the length of the longest path that leads to them.
+
+    Returns:
+        The levels, those without arriving arcs first; None when there is a cycle.
+    """
+    targets: list[list[int]] = [[] for _ in range(count)]
+    waiting = [0] * count
+    for source, target, _ in arcs:
+        targets[source].append(target)
+        waiting[target] += 1
+    levels: list[list[int]] = []
+    level = [vertex for vertex, arriving in enumerate(waiting) if not arriving]
     while level:
-        ranked = [level] if len(level) == 1 else _sort_level(level, colours, arrived)
-        cells += ranked
+        levels.append(level)
         following: list[int] = []
-        for cell in ranked:
-            base = rank * width
-            for vertex in cell:
-                for _, target, code in outgoing[vertex]:
-                    arrived[target].append(base + code)
-                    if len(arrived[target]) == indegree[target]:
-                        following.append(target)
-            rank += len(cell)
+        for vertex in level:
+            for target in targets[vertex]:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    following.append(target)
         level = following
-    return cells if rank == len(colours) else None
+    return None if any(waiting) else levels
 
 
-def _sort_level(level: list[int], colours: list[int], arrived: list[list[int]]) -> Cells:
-    """Sort vertices by label and then by what arrives; those equal in both make one cell."""
-    for vertex in level:
-        arrived[vertex].sort()
-    return _runs(sorted([((colours[vertex], arrived[vertex]), vertex) for vertex in level]))
+def _rank_forwards(levels: list[list[int]], colours: list[int], arcs: list[Arc], width: int) -> Cells:
+    """Order the vertices of an acyclic graph by level, label and what arrives; equal ones make one cell."""
+    incoming: list[list[Arc]] = [[] for _ in colours]
+    for arc in arcs:
+        incoming[arc[1]].append(arc)
+    start_of = [0] * len(colours)
+    start = 0
+    cells: Cells = []
+    for level in levels:
+        ranked = [level]
+        if len(level) > 1:
+            arrived = [
+                sorted([start_of[source] * width + code for source, _, code in incoming[vertex]])
+                for vertex in level
+            ]
+            keys = [(colours[vertex], codes) for vertex, codes in zip(level, arrived, strict=True)]
+            ranked = _runs(sorted(zip(keys, level, strict=True)))
+        for cell in ranked:
+            for vertex in cell:
+                start_of[vertex] = start
+            start += len(cell)
+        cells += ranked
+    return cells
 
 
-def _split_backwards(cells: Cells, outgoing: list[list[Arc]], width: int) -> tuple[Cells, list[int]]:
+def _split_backwards(cells: Cells, arcs: list[Arc], width: int) -> tuple[Cells, list[int]]:
     """Split the cells of an acyclic graph by what leaves.
 
     Returns:
         The finer cells, and the starts of those by which others may now be split.
     """
-    start_of = [0] * len(outgoing)
-    start = len(outgoing)
+    start = sum(map(len, cells))
+    outgoing: list[list[Arc]] = [[] for _ in range(start)]
+    for arc in arcs:
+        outgoing[arc[0]].append(arc)
+    start_of = [0] * start
     finer: Cells = []
     changed: list[int] = []
     for cell in reversed(cells):
@@ -221,5 +244,16 @@ def _encode(
     for number, vertex in enumerate(order):
         place[vertex] = number
     ends = sorted([(place[source] * count + place[target]) * width + code for source, target, code in arcs])
-    text = _to_json([vertex_names, [colours[vertex] for vertex in order], arc_names, ends])
-    return text.encode("utf-8", "surrogatepass")
+    parts = (
+        map(_quoted, vertex_names),
+        [str(colours[vertex]) for vertex in order],
+        map(_quoted, arc_names),
+        map(str, ends),
+    )
+    text = ",".join(["[" + ",".join(part) + "]" for part in parts])
+    return f"[{text}]".encode("utf-8", "surrogatepass")
+
+
+@lru_cache(maxsize=_MOST_NAMES)
+def _quoted(name: str) -> str:
+    return _to_json(name)

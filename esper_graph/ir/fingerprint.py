@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from esper_graph.errors import BlueprintError, LimitExceededError, Problem
 from esper_graph.ir.canonical import SearchLimitExceeded, canonical_form
 from esper_graph.ir.graph import Graph
-from esper_graph.ir.shapes import Inference, symbol_names
+from esper_graph.ir.shapes import Inference
 from esper_graph.ops.attributes import bound_sizes
 from esper_graph.ops.dims import Dim, substitute, symbol
 from esper_graph.ops.opdef import MEMO, Settled, inferred
@@ -71,19 +71,18 @@ def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[
     Returns:
         A label for each node, then one for each group of nodes that share parameters; and the arcs.
     """
-    names = symbol_names(graph, inference)
     labels: list[str] = []
     for node, settled in zip(graph.nodes, graph.settled, strict=True):
         assert settled is not None, "only valid blueprints get here"
-        labels.append(_label(settled, node.precision, names))
+        labels.append(_label(settled, node.precision, inference.symbols))
     arcs: list[tuple[int, int, str]] = []
     for target, feeds in enumerate(graph.feeds):
         op = graph.ops[target]
         assert op is not None, "only valid blueprints get here"
         for slot, source, source_slot, _ in feeds:
             port = _COMMUTATIVE if op.commutative and slot >= len(op.fixed) else slot
-            arcs.append((source, target, f"{source_slot}>{port}"))
-    owners = dict.fromkeys(graph.position[node.shares] for node in graph.nodes if node.shares is not None)
+            arcs.append((source, target, _arc(source_slot, port)))
+    owners = dict.fromkeys([graph.position[node.shares] for node in graph.nodes if node.shares is not None])
     for owner in owners:
         tie = len(labels)
         labels.append(_TIE)
@@ -93,6 +92,12 @@ def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[
             if place == owner or (node.shares is not None and graph.position[node.shares] == owner)
         ]
     return labels, arcs
+
+
+@lru_cache(maxsize=MEMO)
+def _arc(source_slot: int, port: int | str) -> str:
+    """Write which output of a node feeds which input of another."""
+    return f"{source_slot}>{port}"
 
 
 @lru_cache(maxsize=MEMO)

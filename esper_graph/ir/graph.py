@@ -45,18 +45,14 @@ class Graph:
         self.edges = edges
         self.position: Mapping[str, int] = {node.id: place for place, node in enumerate(nodes)}
         self.by_type: dict[str, list[int]] = {}
-        for place, node in enumerate(nodes):
-            self.by_type.setdefault(node.op_type, []).append(place)
-        self.ops: list[OpDef | None] = [OPS.get(node.op_type) for node in nodes]
-        self.settled: list[Settled | None] = [
-            settle(op, node.attributes) if op is not None else None
-            for op, node in zip(self.ops, nodes, strict=True)
-        ]
+        self.ops: list[OpDef | None] = []
+        self.settled: list[Settled | None] = []
         self.problems: list[Problem] = []
         self._check_ids()
-        self._check_settled()
+        self._settle()
         self.feeds: list[list[Feed]] = [[] for _ in nodes]
         self._listed_in_order = True
+        self._uneven: set[int] = set()
         self._wire()
 
     @cached_property
@@ -149,40 +145,48 @@ class Graph:
             Types in port order, None where an optional port is not fed; None where a type that is needed is
             not known.
         """
-        op = self.ops[place]
-        inputs: list[ValueType | None] = []
-        for slot, source, source_slot, _ in self.feeds[place]:
+        feeds = self.feeds[place]
+        arriving: list[ValueType] = []
+        for _, source, source_slot, _ in feeds:
             types = outputs[source]
             if types is None or source_slot >= len(types):
                 return None
-            while len(inputs) <= slot:
-                inputs.append(None)
-            inputs[slot] = types[source_slot]
-        if op is None:
-            return tuple(inputs)
-        while len(inputs) < len(op.fixed):
-            inputs.append(None)
-        if len(inputs) < op.needed:
-            return None
-        if None in inputs:
-            for slot, value in enumerate(inputs):
-                if value is None and (slot >= len(op.fixed) or op.required[slot]):
-                    return None
+            arriving.append(types[source_slot])
+        op = self.ops[place]
+        if op is None or place not in self._uneven:
+            return tuple(arriving)
+        fed = {feed.slot: value for feed, value in zip(feeds, arriving, strict=True)}
+        inputs = [fed.get(slot) for slot in range(max(op.needed, 1 + max(fed, default=-1)))]
+        for slot, value in enumerate(inputs):
+            if value is None and (slot >= len(op.fixed) or op.required[slot]):
+                return None
         return tuple(inputs)
 
     def _problem(self, kind: str, message: str, where: str, hint: str | None = None, **facts: object) -> None:
         self.problems.append(Problem(kind, message, where, hint, facts))
 
     def _check_ids(self) -> None:
-        for what, items in (("node", self.nodes), ("edge", self.edges)):
-            if len({item.id for item in items}) < len(items):
-                for name in duplicates([item.id for item in items]):
-                    self._problem(
-                        "format", f"two {what}s are called `{name}`", f"{what} `{name}`", **{what: name}
-                    )
+        if len(self.position) < len(self.nodes):
+            self._check_names("node", [node.id for node in self.nodes])
+        if len({edge.id for edge in self.edges}) < len(self.edges):
+            self._check_names("edge", [edge.id for edge in self.edges])
 
-    def _check_settled(self) -> None:
-        for node, settled in zip(self.nodes, self.settled, strict=True):
+    def _check_names(self, what: str, names: Sequence[str]) -> None:
+        for name in duplicates(names):
+            self._problem("format", f"two {what}s are called `{name}`", f"{what} `{name}`", **{what: name})
+
+    def _settle(self) -> None:
+        by_type, ops, all_settled = self.by_type, self.ops, self.settled
+        for place, node in enumerate(self.nodes):
+            op_type = node.op_type
+            if op_type in by_type:
+                by_type[op_type].append(place)
+            else:
+                by_type[op_type] = [place]
+            op = OPS.get(op_type)
+            settled = settle(op, node.attributes) if op is not None else None
+            ops.append(op)
+            all_settled.append(settled)
             if settled is None:
                 close = close_names(node.op_type, OPS)
                 hint = suggestion(close) or "see `esper-graph blueprint ops`"
@@ -202,29 +206,37 @@ class Graph:
                 )
 
     def _wire(self) -> None:
-        position, feeds = self.position, self.feeds
-        out_of_order: set[int] = set()
+        position, feeds, ops, settled = self.position, self.feeds, self.ops, self.settled
+        uneven = self._uneven  # all other nodes are fed at their first ports, in order, each port once
         for number, edge in enumerate(self.edges):
             source, target = position.get(edge.source), position.get(edge.target)
             if source is None or target is None:
                 self._check_ends(edge)
                 continue
-            slot, source_slot = self._input_slot(edge, target), self._output_slot(edge, source)
+            op, giving = ops[target], settled[source]
+            slot = op.slots.get(edge.target_port) if op is not None else 0
+            if slot is None:
+                slot = self._input_slot(edge, target)
+            first = edge.source_port is None and giving is not None and giving.outputs
+            source_slot = 0 if first else self._output_slot(edge, source)
             if slot is None or source_slot is None:
                 continue
             arriving = feeds[target]
             if slot != len(arriving):
-                out_of_order.add(target)
+                uneven.add(target)
                 if self._is_beyond(edge, target, slot):
                     continue
             arriving.append(Feed(slot, source, source_slot, number))
             if source >= target:
                 self._listed_in_order = False
-        for target in out_of_order:
+        for target in uneven:
             feeds[target].sort()
-        for place, op in enumerate(self.ops):
-            # Feeds that came in the order of their ports feed each port once.
-            if op is not None and (place in out_of_order or len(feeds[place]) < op.needed):
+        for place, op in enumerate(ops):
+            if op is not None and len(feeds[place]) < op.needed:
+                uneven.add(place)
+        for place in sorted(uneven):
+            op = ops[place]
+            if op is not None:
                 self._check_ports(place, op)
 
     @cached_property

@@ -19,12 +19,14 @@ class Inference(NamedTuple):
         inputs: Types at each node's input ports, by node position; None where they are not known.
         outputs: Types at each node's output ports, in the same way.
         assumptions: What holds only for some sizes, each with the position of its node.
+        symbols: Names of the symbols, in the order in which the inputs define them.
         problems: Where types do not fit, or differ from declared ones.
     """
 
     inputs: tuple[tuple[ValueType | None, ...] | None, ...]
     outputs: tuple[tuple[ValueType, ...] | None, ...]
     assumptions: tuple[tuple[int, Assumption], ...]
+    symbols: tuple[str, ...]
     problems: tuple[Problem, ...]
 
 
@@ -34,9 +36,10 @@ def infer(graph: Graph) -> Inference:
     outputs: list[tuple[ValueType, ...] | None] = [None] * len(graph.nodes)
     assumptions: list[tuple[int, Assumption]] = []
     problems: list[Problem] = []
+    input_types, all_settled = graph.input_types, graph.settled
     for place in graph.order or ():
-        settled = graph.settled[place]
-        types = inputs[place] = graph.input_types(outputs, place)
+        settled = all_settled[place]
+        types = inputs[place] = input_types(outputs, place)
         if settled is None or settled.values is None or types is None:
             continue
         try:
@@ -46,11 +49,12 @@ def infer(graph: Graph) -> Inference:
             continue
         if assumed:
             assumptions += [(place, assumption) for assumption in assumed]
+    names, entangled = defined_symbols(graph, outputs)
     if graph.order is not None:
-        problems += _entangled_symbols(graph, outputs)
-        problems += _undefined_symbols(graph, outputs)
+        problems += _entangled_symbols(graph, entangled)
+        problems += _undefined_symbols(graph, names)
         problems += _declarations(graph, outputs)
-    return Inference(tuple(inputs), tuple(outputs), tuple(assumptions), tuple(problems))
+    return Inference(tuple(inputs), tuple(outputs), tuple(assumptions), names, tuple(problems))
 
 
 def _unfit(graph: Graph, place: int, error: RuleError) -> Problem:
@@ -61,22 +65,15 @@ def _unfit(graph: Graph, place: int, error: RuleError) -> Problem:
     return Problem("shape_mismatch", f"`{node.id}`: {error.message}", f"node `{node.id}`", error.hint, facts)
 
 
-def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> list[Problem]:
+def _undefined_symbols(graph: Graph, defined: Sequence[str]) -> list[Problem]:
     """Sizes written in attributes may only use symbols that some input defines."""
     written = [place for place, op in enumerate(graph.ops) if op is not None and op.expressions]
-    if not written:
-        return []
-    defined: set[str] = set()
-    for place in graph.of_type("input"):
-        for value in outputs[place] or ():
-            if isinstance(value, TensorType):
-                defined |= {name for size in value.shape for name in symbols(size)}
     problems: list[Problem] = []
     for place in written:
         op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
         for attribute in op.expressions if op is not None and values is not None else ():
             used = {name for size in sizes_in(getattr(values, attribute)) for name in symbols(parse(size))}
-            for name in sorted(used - defined):
+            for name in sorted(used.difference(defined)):
                 known = ", ".join(sorted(defined)) or "none"
                 problems.append(
                     Problem(
@@ -93,6 +90,8 @@ def _undefined_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]
 def _declarations(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> list[Problem]:
     problems: list[Problem] = []
     for place, node in enumerate(graph.nodes):
+        if node.output_shape is None and node.input_shape is None:
+            continue
         values = outputs[place]
         if node.output_shape is not None and values:
             problems += _declared(
@@ -106,7 +105,7 @@ def _declarations(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> 
                 problems += _declared(
                     node.input_shape, value, f"node `{node.id}`", "input_shape", node=node.id
                 )
-    if all(edge.tensor_shape is None and edge.dtype is None for edge in graph.edges):
+    if not [edge for edge in graph.edges if edge.tensor_shape is not None or edge.dtype is not None]:
         return problems
     for place, feeds in enumerate(graph.feeds):
         for feed in feeds:
@@ -146,18 +145,16 @@ def _matches(declared: int | str, actual: Dim) -> bool:
     return declared == -1 or (parse(declared) if isinstance(declared, str) else declared) == actual
 
 
-def symbol_names(graph: Graph, inference: Inference) -> tuple[str, ...]:
-    """List the symbols in the order in which the inputs define them, whatever their names are."""
-    return _defined_symbols(graph, inference.outputs)[0]
-
-
-def _defined_symbols(
+def defined_symbols(
     graph: Graph, outputs: Sequence[tuple[ValueType, ...] | None]
 ) -> tuple[tuple[str, ...], list[tuple[int, int, set[str]]]]:
-    """Collect the symbols, and the axes (input, axis, symbols) that define several at once.
+    """Collect the symbols in the order in which the inputs define them, whatever their names are.
 
     An axis defines a symbol where it is the only new one: of `[a*b, b]` the second axis defines `b`, then the
     first one `a`.
+
+    Returns:
+        The symbols, and the axes (input, axis, symbols) that define several at once.
     """
     waiting = [
         (place, axis, symbols(size))
@@ -187,9 +184,9 @@ def _defined_symbols(
     return tuple(names), entangled
 
 
-def _entangled_symbols(graph: Graph, outputs: list[tuple[ValueType, ...] | None]) -> Iterator[Problem]:
+def _entangled_symbols(graph: Graph, axes: list[tuple[int, int, set[str]]]) -> Iterator[Problem]:
     """Sizes that no axis tells apart have no order, and no values that follow from a call."""
-    for place, axis, names in _defined_symbols(graph, outputs)[1]:
+    for place, axis, names in axes:
         node = graph.nodes[place]
         shown = " and ".join(f"`{name}`" for name in sorted(names))
         yield Problem(

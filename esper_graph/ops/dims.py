@@ -137,6 +137,7 @@ def product(sizes: "tuple[Dim, ...]") -> Dim:
     return number if rest is None else rest * number
 
 
+@lru_cache(maxsize=65_536)
 def symbols(size: Dim) -> frozenset[str]:
     """Name the symbols that a size depends on."""
     return frozenset(_symbol_names(size))

@@ -176,7 +176,9 @@ class OpDef:
         fixed: Names of the ports before `name*`.
         variadic: `name` of `name*`, or None.
         required: For each fixed port, whether it must be fed.
+        slots: Positions of the fixed ports by name.
         needed: How many ports there are at least, those that may stay unfed included.
+        known: What `settle` found out, by the text of the attributes.
     """
 
     op_type: str
@@ -196,7 +198,11 @@ class OpDef:
     fixed: tuple[str, ...] = field(init=False)
     variadic: str | None = field(init=False)
     required: tuple[bool, ...] = field(init=False)
+    slots: Mapping[str | int | None, int] = field(init=False, hash=False, repr=False)
     needed: int = field(init=False)
+    known: "dict[str, Settled]" = field(
+        init=False, default_factory=dict[str, "Settled"], compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -207,6 +213,7 @@ class OpDef:
         starred = [name.rstrip("*") for name in self.inputs if name.endswith("*")]
         object.__setattr__(self, "fixed", tuple(name.rstrip("?") for name in names))
         object.__setattr__(self, "required", tuple(not name.endswith("?") for name in names))
+        object.__setattr__(self, "slots", {name: slot for slot, name in enumerate(self.fixed)})
         object.__setattr__(self, "variadic", starred[0] if starred else None)
         object.__setattr__(self, "needed", len(names) + (self.least if starred else 0))
 
@@ -229,8 +236,8 @@ class OpDef:
         """Find the position of an input port given by name or number, or None where there is none."""
         if isinstance(port, int):
             return port if port >= 0 and self.port_name(port) else None
-        if port in self.fixed:
-            return self.fixed.index(port)
+        if port in self.slots:
+            return self.slots[port]
         if self.variadic:
             head, _, number = port.rpartition(".")
             if head == self.variadic and number.isascii() and number.isdigit() and str(int(number)) == number:
@@ -290,8 +297,6 @@ class Settled:
 MEMO = 65_536
 """How many answers each rule's memo keeps; those that were not asked for longest are forgotten."""
 
-_SETTLED: dict[tuple[int, str], Settled] = {}
-
 
 def settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
     """Check attributes against the op's model and fill in the defaults.
@@ -299,12 +304,12 @@ def settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
     Results are kept by the attributes' *text*, because equal values of different types (1 and True, 0.0
     and -0.0) are different attributes.
     """
-    key = (id(op), repr(attributes))
-    found = _SETTLED.get(key)
+    text = repr(attributes)
+    found = op.known.get(text)
     if found is None:
-        if len(_SETTLED) >= MEMO:
-            _SETTLED.clear()
-        found = _SETTLED[key] = _settle(op, attributes)
+        if len(op.known) >= MEMO:
+            op.known.clear()
+        found = op.known[text] = _settle(op, attributes)
     return found
 
 
