@@ -1,12 +1,31 @@
 """Parents that were known by name only, and now arrive."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from esper_graph.errors import LineageCycleError
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.rows import derivation_key
-from esper_graph.store.engines import Transaction
+from esper_graph.store.engines import Engine, Transaction
 from esper_graph.store.link import renumber
+
+
+def find_arrived(engine: Engine, names: Iterable[str]) -> None:
+    """Let children find their parents where both came at once, so that neither transaction saw the other.
+
+    To be called after the commit, with the names that came and those that are awaited: whoever commits last
+    sees both.
+
+    Raises:
+        LineageCycleError: What arrived derives from what awaits it.
+    """
+    rows = engine.read(get("blueprint/arrived"), {"names": sorted(set(names))})
+    arrived = {row["name"]: row["id"] for row in rows}
+    if arrived:
+        engine.write(
+            lambda transaction: fill_external_parents(transaction, arrived),
+            name="blueprint/arrived",
+            retry_conflicts=True,
+        )
 
 
 def fill_external_parents(transaction: Transaction, arrived: Mapping[str, str]) -> None:

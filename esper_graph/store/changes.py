@@ -13,7 +13,7 @@ from esper_graph.errors import BlueprintNotFoundError, ConfigError, IdTakenError
 from esper_graph.ir.specs import Id, Tag
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
-from esper_graph.store.awaited import fill_external_parents
+from esper_graph.store.awaited import fill_external_parents, find_arrived
 from esper_graph.store.engines import ConflictError, Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
@@ -96,6 +96,7 @@ def add_alias(engine: Engine, blueprint_id: str, operation: Operation, *, alias:
         _write(engine, blueprint_id, operation, work)
     except ConflictError:
         raise _taken(engine.read, alias, blueprint_id) from None
+    find_arrived(engine, [alias])
 
 
 def note(engine: Engine, blueprint_id: str, operation: Operation) -> None:

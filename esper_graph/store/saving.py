@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from typing import Any, NoReturn
 
 from esper_graph.config import Manifest
@@ -21,7 +22,7 @@ from esper_graph.property_graph.likeness import Likeness, likeness, likeness_row
 from esper_graph.property_graph.records import Operation, Registration
 from esper_graph.property_graph.registration import Prepared
 from esper_graph.property_graph.rows import Row, derivation_key, derivation_properties, save_row
-from esper_graph.store.awaited import fill_external_parents
+from esper_graph.store.awaited import fill_external_parents, find_arrived
 from esper_graph.store.engines import ConflictError, Engine, Transaction
 from esper_graph.store.engines.values import message_bytes
 from esper_graph.store.likeness import write_likeness
@@ -170,6 +171,8 @@ class Batch:
                 _refuse_taken(engine.read(get("blueprint/holders"), {"names": sorted(self.by_name)}), self)
                 raise
             else:
+                outside = [one.blueprint.parents for one in self.prepared if self._external_parents]
+                find_arrived(engine, chain(self.by_name, *outside))
                 return self._registrations(saved)
         raise AssertionError("the loop returns or raises")
 

@@ -122,6 +122,14 @@ CASES = {
     "no generation": Case(
         "MATCH (b:Blueprint {id: 'root'}) REMOVE b.generation", "generations", "root", ("null", "it is 0")
     ),
+    "a parent that is awaited although it is here": Case(
+        "MATCH (b:Blueprint {id: 'last'}) "
+        "CREATE (b)-[:DERIVED_FROM_EXTERNAL {key: 'x', kind: 'mutation', actor: 'me', "
+        "registered_at: b.registered_at}]->(:ExternalParent {id: 'root'})",
+        "arrived_parents",
+        "root",
+        ("it is here",),
+    ),
     "an alias of nothing": Case(
         "CREATE (:Alias:Named {id: 'nowhere', handle: 'nowhere'})",
         "loose_aliases",
