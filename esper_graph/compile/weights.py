@@ -87,10 +87,20 @@ def as_weights(given: Given, blueprint: BlueprintIR) -> Weights:
 
 
 def unchecked(given: "Weights | Imported") -> Weights:
-    """Return the weights of what has been imported, or weights themselves."""
+    """Return the weights of what has been imported, or weights themselves.
+
+    Raises:
+        KernelError: It is neither.
+    """
     if isinstance(given, Weights):
         return given
-    return Weights(given.weights, given.names, given.rest, given.aliases)
+    try:
+        return Weights(given.weights, given.names, given.rest, given.aliases)
+    except AttributeError as error:
+        raise KernelError(
+            f"a {type(given).__name__} is no weights",
+            hint="give a safetensors file, what `import_with_weights` returned, or a `state_dict()`",
+        ) from error
 
 
 def owned_by(blueprint: BlueprintIR) -> Iterator[tuple[str, Parameter]]:
@@ -162,8 +172,12 @@ def _shown(header: Header) -> str:
     return f"{dtype} {list(shape)}"
 
 
-def _header(tensor: Tensor) -> Header:
-    return str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
+def _header(tensor: object) -> Header:
+    if not isinstance(tensor, Tensor):
+        return f"no tensor but {type(tensor).__name__}", ()
+    plain = tensor.layout == torch.strided and not tensor.is_meta
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return (dtype if plain else f"{dtype} without plain values"), tuple(tensor.shape)
 
 
 def _by_node(names: Names, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -48,10 +48,15 @@ def weights_bytes(weights: Weights) -> bytes:
 
 def tensors_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
     """Return tensors in the safetensors format, each with memory of its own."""
-    return save(
-        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in sorted(tensors.items())},
-        metadata,
-    )
+    own: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in sorted(tensors.items()):
+        found = tensor.detach().cpu().contiguous()
+        storage = found.untyped_storage()
+        alone = storage.nbytes() == found.nbytes and storage.data_ptr() not in seen
+        own[name] = found if alone else found.clone()
+        seen.add(storage.data_ptr())
+    return save(own, metadata)
 
 
 def weights_digest(weights: Weights) -> str:
@@ -83,6 +88,8 @@ def load_weights(path: str | Path, blueprint: "BlueprintIR") -> Weights:
         KernelError: The file cannot be read, or does not hold exactly the tensors that the blueprint needs.
     """
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise KernelError(f"`{path}` is no file, so it does not hold weights", hint=_HINT)
         with safe_open(str(path), "pt") as opened:  # pyright: ignore[reportUnknownVariableType, reportNoOverloadImplementation]
             file = cast("Any", opened)
             metadata = cast("dict[str, str]", file.metadata() or {})

@@ -2,12 +2,18 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -29,6 +35,7 @@ from esper_graph.compile import (
     weights_digest,
 )
 from esper_graph.compile.job import Mode, WeightsFile
+from esper_graph.compile.weights import as_weights
 from esper_graph.compile.weights_file import METADATA, read_given
 from esper_graph.errors import KernelError
 from esper_graph.ir.blueprint import BlueprintIR
@@ -99,8 +106,8 @@ def mlp_weights() -> dict[str, Tensor]:
     return found | {"bn.num_batches_tracked": torch.tensor(7)}
 
 
-def made(blueprint: BlueprintIR, given: Any, mode: Mode = "infer") -> CompileResult:
-    with given_weights(given, blueprint) as file:
+def made(blueprint: BlueprintIR, weights: Any, mode: Mode = "infer") -> CompileResult:
+    with given_weights(weights, blueprint) as file:
         return compile_blueprint(CompileJob(blueprint, mode=mode, weights=file))
 
 
@@ -174,7 +181,8 @@ def test_the_digest_is_that_of_the_file_and_of_every_form_of_the_same_weights(tm
     save_file(dict(reversed(mlp_weights().items())), plain, {"made": "elsewhere"})
     digest = save_weights(load_weights(plain, mlp()), own)
     assert digest == hashlib.sha256(own.read_bytes()).hexdigest()
-    results = [made(mlp(), given) for given in (plain, str(own), mlp_weights(), load_weights(own, mlp()))]
+    forms = (plain, str(own), mlp_weights(), load_weights(own, mlp()))
+    results = [made(mlp(), form) for form in forms]
     assert {result.weights for result in results} == {digest}
     assert len({result.digest for result in results}) == 1
     kernel = Kernel.keep(results[0], KernelFiles(str(tmp_path)))
@@ -234,8 +242,8 @@ def test_weights_that_do_not_fit_are_refused_with_the_place_of_the_node(
     weights = mlp_weights()
     change(weights)
     save_file(weights, tmp_path / "wrong.safetensors")
-    for given in (weights, tmp_path / "wrong.safetensors"):
-        with pytest.raises(KernelError, match=message) as caught, given_weights(given, mlp()):
+    for form in (weights, tmp_path / "wrong.safetensors"):
+        with pytest.raises(KernelError, match=message) as caught, given_weights(form, mlp()):
             pass
         assert "1 tensor differs" in caught.value.message
 
@@ -428,3 +436,81 @@ def test_a_kernel_says_which_fusion_marks_it_honours() -> None:
     assert {(one.outcome, one.reason) for one in unfolded} == {("not honoured", apart)}
     (plan,) = [one for one in result.hints if one.name == "memory_plan"]
     assert plan.outcome == "not honoured"
+
+
+# ---------------------------------------------------------------- hostile files and values
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_still_fits(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "damaged.safetensors"
+    with given_weights(mlp_weights(), mlp()) as file:
+        content = bytearray(Path(file.path).read_bytes())
+    header = int.from_bytes(content[:8], "little") + 8
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, header - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(header, len(content)))])
+    try:
+        found = load_weights(path, mlp())
+    except KernelError:
+        return
+    assert {name: tensor.shape for name, tensor in found.state_dict().items()} == {
+        original: found.tensors[node][name].shape
+        for node, owned in found.names.items()
+        for name, original in owned.items()
+    } | {name: tensor.shape for name, tensor in found.rest.items()}
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/null")):
+        with pytest.raises(KernelError, match="is no file"):
+            load_weights(path, mlp())
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.zeros((3, 4), np.float32), "`weight` is no tensor but ndarray"),
+        (torch.zeros(3, 4, device="meta"), "`weight` is float32 without plain values"),
+        (torch.zeros(3, 4).to_sparse(), "`weight` is float32 without plain values"),
+    ],
+)
+def test_what_holds_no_plain_values_is_refused(value: Any, message: str) -> None:
+    weights = mlp_weights() | {"fc1.weight": value}
+    with pytest.raises(KernelError, match=message), given_weights(weights, mlp()):
+        pass
+
+
+def test_what_is_no_weights_is_refused() -> None:
+    module: Any = nn.Linear(2, 2)
+    with pytest.raises(KernelError, match="a Linear is no weights"), given_weights(module, mlp()):
+        pass
+
+
+def test_tensors_that_share_memory_are_written_one_by_one(tmp_path: Path) -> None:
+    whole = torch.randn(3, 8)
+    shared = mlp_weights() | {"fc1.weight": whole[:, :4], "fc1.bias": whole[0, :3], "bn.bias": whole[0, :3]}
+    save_weights(as_weights(shared, mlp()), tmp_path / "w.safetensors")
+    assert_same(load_weights(tmp_path / "w.safetensors", mlp()).state_dict(), shared)
+
+
+SCRIPT = """
+from tests.compile.test_weights import made, mlp, mlp_weights
+for mode in ("train", "infer"):
+    print(made(mlp(), mlp_weights(), mode).digest)
+"""
+
+
+def test_the_same_weights_give_the_same_bytes_in_another_process() -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(root)},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.split() == [made(mlp(), mlp_weights(), mode).digest for mode in MODES]
