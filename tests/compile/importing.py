@@ -14,12 +14,18 @@ from esper_graph.compile import (
     Imported,
     compile_blueprint,
     give_weights,
+    given_weights,
     import_with_weights,
     load_kernel,
     read_facts,
+    take_weights,
 )
+from esper_graph.compile.archive import read_kept
+from esper_graph.compile.weights_file import read_tensors
 
 TOLERANCE = 1e-4
+COMPILED_IN = 60_000_000
+"""Networks with more parameters would be in memory too often at once."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,30 @@ def relative(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
 
 def kernel_of(imported: Imported, mode: Any = "infer") -> Any:
     """The kernel of an imported network with the network's weights."""
-    made = compile_blueprint(CompileJob(imported.blueprint, mode=mode))
-    kernel: Any = load_kernel(made.data, made.digest)
-    give_weights(kernel, read_facts(made.data), imported.weights)
-    return kernel.eval()
+    return loaded(imported, mode)[0]
+
+
+def loaded(imported: Imported, mode: Any = "infer") -> tuple[Any, dict[str, Tensor] | None]:
+    """The same, and its `state_dict`. Weights of large networks are given to the loaded kernel instead."""
+    if sum(tensor.numel() for owned in imported.weights.values() for tensor in owned.values()) > COMPILED_IN:
+        made = compile_blueprint(CompileJob(imported.blueprint, mode=mode))
+        kernel: Any = load_kernel(made.data, made.digest)
+        give_weights(kernel, read_facts(made.data), imported.weights)
+        return kernel.eval(), None
+    with given_weights(imported, imported.blueprint) as file:
+        made = compile_blueprint(CompileJob(imported.blueprint, mode=mode, weights=file))
+    kernel = load_kernel(made.data, made.digest)
+    kept = read_kept(made.data)
+    held = take_weights(kernel, read_facts(made.data), {} if kept is None else read_tensors(kept))
+    return kernel.eval(), held.state_dict()
+
+
+def refuse_other_state(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Fail where a state is not exactly the one of the module."""
+    assert found.keys() == wanted.keys(), found.keys() ^ wanted.keys()
+    for name, tensor in wanted.items():
+        assert (found[name].dtype, found[name].shape) == (tensor.dtype, tensor.shape), name
+        assert torch.equal(found[name], tensor), name
 
 
 def compare(module: nn.Module, inputs: Any, count: int = 3, *, macs: bool = True) -> Comparison:
@@ -129,7 +155,9 @@ def compare(module: nn.Module, inputs: Any, count: int = 3, *, macs: bool = True
     cost = imported.blueprint.cost({"batch": count})
     sizes = {name: parameter.numel() for name, parameter in module.named_parameters()}
     given = samples(inputs, count)
-    kernel = kernel_of(imported)
+    kernel, state = loaded(imported)
+    if state is not None:
+        refuse_other_state(state, module.state_dict())
     ordered = tuple(given.values()) if isinstance(given, Mapping) else given
     return Comparison(
         imported,
