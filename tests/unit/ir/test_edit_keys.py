@@ -110,3 +110,16 @@ def test_another_op_may_see_its_inputs_in_another_order() -> None:
     assert len({one.fingerprint, exchanged.fingerprint, unordered.fingerprint}) == 3
     for other in (exchanged, unordered):
         assert not set(edit_keys(one)).isdisjoint(edit_keys(other))
+
+
+def test_keys_that_were_stored_are_found_by_later_versions() -> None:
+    """Where this fails, keys mean something else: raise the number in `PREFIX`, and write the new values."""
+    assert edit_keys(chain(1)) == (
+        "k1:015c387f8444e00665885a81",
+        "k1:1978a1d1cdfde16fb3d4d878",
+        "k1:4e2f194c2dbbea34b38c89b1",
+        "k1:7019b91e2b24720092d0a0d4",
+        "k1:86497b749e2c6ffcf58ec971",
+        "k1:afa6175c8a83b4e487513d39",
+        "k1:f3f3206f7188cc6d955b8847",
+    )

@@ -129,3 +129,21 @@ def _label(op_type: str, settings: dict[str, object]) -> str:
     settled = settle(OPS[op_type], attributes)
     assert not settled.problems
     return f"{op_type} fp32 {settled.text}"
+
+
+def test_features_that_were_stored_are_found_by_later_versions() -> None:
+    """Where this fails, keys mean something else: raise the number before the colon, write the new values."""
+    assert features(network(1)) == {
+        "e1:activation relu 0>0 linear": 1,
+        "e1:add 0>0 output": 1,
+        "e1:input 0>* add": 1,
+        "e1:input 0>0 linear": 1,
+        "e1:linear 0>* add": 1,
+        "e1:linear 0>0 activation relu": 1,
+        "w1:01256e22ff245e8a": 1,
+        "w1:12427d91e665ab33": 1,
+        "w1:235f612d663c4b90": 1,
+        "w1:5fbe29fcfcbb959d": 1,
+        "w1:6f6699548d1ec5d1": 1,
+        "w1:b4d7b16c627abd15": 1,
+    }
