@@ -49,6 +49,9 @@ Bundle = tuple[str, ...]
 
 Numbers = NDArray[Any]
 
+EXCHANGES, LEAST_EXCHANGES = 40_000, 3
+"""The most exchanges: so many through the square of the nodes, but not fewer than the second number."""
+
 
 class EditDistance(NamedTuple):
     """What must be edited; where no fewer edits were found, fewer may still do.
@@ -216,7 +219,7 @@ def _exchanged(places: Numbers, nodes: Numbers, a: Numbers, b: Numbers, differ: 
     """Let two nodes exchange counterparts where that saves most, again and again."""
     sizes, others = differ[:, 0], differ[0]
     every, size = np.arange(len(places)), sizes[a]
-    while True:
+    for _ in range(max(LEAST_EXCHANGES, EXCHANGES // len(places) ** 2)):
         turned = b[np.ix_(places, places)]
         # What edges cost row by row and column by column, were each node (row) in each one's place (column).
         rows = np.repeat(size.sum(1)[:, None], len(places), 1)
@@ -226,6 +229,8 @@ def _exchanged(places: Numbers, nodes: Numbers, a: Numbers, b: Numbers, differ: 
             there = (turned == bundle).astype(np.float32)
             rows += saved @ there.T
             columns += saved.T @ there
+        # What each node costs in its own place, and what each would cost in the place of another one, without
+        # the edges between the two; of these each gain and loss counts once.
         now = differ[a, turned]
         held = nodes[every, places] + rows.diagonal() + columns.diagonal()
         taken = nodes[:, places] + rows + columns - size - size.T - others[turned] - others[turned].T
@@ -234,6 +239,6 @@ def _exchanged(places: Numbers, nodes: Numbers, a: Numbers, b: Numbers, differ: 
         np.fill_diagonal(gained, 0)
         one, other = divmod(int(gained.argmax()), len(places))
         if not gained[one, other] > 0:
-            return places
-        places = places.copy()
+            break
         places[[one, other]] = places[[other, one]]
+    return places
