@@ -2,7 +2,8 @@
 
 The nodes `layer1.0.conv`, `layer1.0.norm` … are a part of their own, called `layer1.0`, and so is everything
 in `layer1`. A part becomes a block where another one has the same structure, or where it holds several blocks
-itself, so that a deep network reads as its stages. Expanding gives the same structure back.
+itself, so that a deep network reads as its stages. Expanding gives the same structure back. A definition is
+called after the network and the first part that it stands for: `resnet18.layer1.0`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from esper_graph.errors import BlueprintError
 from esper_graph.ir.blocks import BLOCK, symbols_of
-from esper_graph.ir.specs import EdgeSpec, FrozenDict, NodeSpec, fresh_name
+from esper_graph.ir.specs import MAX_NAME, EdgeSpec, FrozenDict, NodeSpec, fresh_name
 from esper_graph.ops import OPS
 from esper_graph.ops.attributes import map_sizes
 from esper_graph.ops.boundary import BATCH
@@ -43,6 +44,8 @@ def fold(blueprint: "BlueprintIR") -> "BlueprintIR":
         >>> tower = b.finish()
         >>> [node.id for node in fold(tower).nodes]
         ['input', 'layer', 'output']
+        >>> [definition.name for definition in fold(tower).blocks.values()]
+        ['tower.layer']
         >>> fold(tower).expanded.fingerprint == tower.fingerprint
         True
     """
@@ -175,7 +178,7 @@ def _cut(blueprint: "BlueprintIR", name: str, places: frozenset[int]) -> _Part:
         )
     used = {one.attributes.get("blueprint") for one in nodes if one.op_type == BLOCK}
     definition = type(blueprint)(
-        name=name.rpartition(".")[2] if not name.rpartition(".")[2].isdigit() else name,
+        name=f"{blueprint.name[: MAX_NAME - len(name) - 1]}.{name}",
         nodes=nodes,
         edges=edges,
         blocks={one: block for one, block in blueprint.blocks.items() if one in used},
@@ -314,7 +317,9 @@ def _replaced(blueprint: "BlueprintIR", parts: list[_Part]) -> "BlueprintIR":
                 edge = graph.edges[feed.edge]
                 source, port = moved.get((feed.source, feed.source_slot), (edge.source, edge.source_port))
                 edges.append(edge.with_checked(source=source, source_port=port))
-    blocks = {**blueprint.blocks, **{part.definition.fingerprint: part.definition for part in parts}}
+    blocks = dict(blueprint.blocks)
+    for part in parts:
+        blocks.setdefault(part.definition.fingerprint, part.definition)
     used = {node.attributes["blueprint"] for node in nodes if node.op_type == BLOCK}
     kept = {name: block for name, block in blocks.items() if name in used}
     taken: set[str] = set()

@@ -22,6 +22,7 @@ from esper_graph.errors import FormatError, Problem
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 MAX_ID = 128
+MAX_NAME = 200
 MAX_NESTING = 8
 MAX_INTEGER = 2**63 - 1
 MAX_ATTRIBUTE_NAME = 64
@@ -127,7 +128,7 @@ def as_tuple(value: object) -> object:
 
 
 Id = Annotated[str, Field(pattern=f"^{ID_PATTERN}$", max_length=MAX_ID)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(printable)]
 Tag = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
 Text = Annotated[str, Field(max_length=10_000), AfterValidator(printable)]
 OpType = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(printable)]

@@ -7,6 +7,8 @@ import pytest
 from esper_graph.config import Settings
 from esper_graph.errors import IntegrityError, LineageError
 from esper_graph.ir.blueprint import BlueprintIR
+from esper_graph.ir.build import Builder
+from esper_graph.ir.fold import fold
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
 from tests.integration.statements import statement
@@ -48,6 +50,23 @@ def test_a_definition_that_is_known_is_the_one_that_is_used(
     registry.register(nested)
     (pair,) = registry["nested"].blocks.values()
     assert [one.id for one in pair.blocks.values()] == ["my_layer"]
+
+
+def test_definitions_of_a_folded_network_are_called_after_the_network_and_the_part(
+    registry: BlueprintRegistry,
+) -> None:
+    b = Builder(name="Res Net")
+    x = b.input([-1, 4])
+    for stage in range(2):
+        for place in range(2):
+            x = b.linear(x, in_features=4, out_features=4, id=f"layer{stage}.{place}.fc", bias=stage == 0)
+            x = b.activation(x, type="relu", id=f"layer{stage}.{place}.relu")
+    b.output(x)
+    registry.register(fold(b.finish()).changed(id="folded"))
+    ids = [one.id for one in registry.search_by_tags([])]
+    stems = sorted(name.rpartition("_")[0] for name in ids if name != "folded")
+    assert stems == ["res_net.layer0", "res_net.layer0.0", "res_net.layer1", "res_net.layer1.0"]
+    assert registry.doctor() == ()
 
 
 def test_many_are_registered_with_their_definitions_once(registry: BlueprintRegistry) -> None:
