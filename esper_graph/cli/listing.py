@@ -68,7 +68,10 @@ def history(reference: str, as_json: bool, quiet: bool) -> None:
 @click.command()
 @output_options
 def ops(as_json: bool, quiet: bool) -> None:
-    """List the op types, with their ports and attributes; no store is needed."""
+    """List the op types, with their ports and attributes; no store is needed.
+
+    Ops of torch that an import kept as they are, aten.<name>.<overload>, are not among them.
+    """
     from esper_graph.ops import OPS
     from esper_graph.ops.opdef import attribute_names
 

@@ -28,6 +28,8 @@ _TAGS: Mapping[torch.Tag, str] = {
     torch.Tag.inplace_view: "it changes its argument in place",
 }
 _PLACEMENT = ("Device", "Layout", "MemoryFormat", "Generator", "Stream")
+NUMBERS = ("int", "number")
+"""Kinds of arguments that may depend on sizes."""
 _KINDS = ("Tensor", "int", "float", "bool", "number", "str", "ScalarType")
 
 

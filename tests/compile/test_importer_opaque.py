@@ -150,6 +150,9 @@ FUNCTIONS: list[tuple[Callable[..., Any], Any]] = [
     (lambda x: torch.cdist(x, x), torch.randn(2, 3, 4)),
     (lambda x: torch.searchsorted(torch.tensor([-1.0, 0.0, 1.0]), x), X),
     (lambda x: torch.roll(torch.frac(x), x.shape[0], 1), X),  # a number that follows from the batch
+    (lambda x: torch.frac(x) + torch.arange(x.shape[0] * 2, 0, -2)[:, None], X),  # the same, among numbers
+    (lambda x: torch.tril(x.unsqueeze(1) * x.unsqueeze(2)), X),
+    (lambda x: torch.linalg.inv(torch.eye(4) + 0.01 * x.unsqueeze(1) * x.unsqueeze(2)), X),
     (lambda x: torch.trapezoid(x, dx=0.5, dim=1), X),
     (lambda x: x.unfold(1, 2, 1), X),  # a view
     (lambda x: torch.diagonal(x, 1, 2, 3), PICTURE),
@@ -184,10 +187,12 @@ def test_calls_of_many_kinds_give_what_they_gave_at_other_sizes(function: Any, e
 def test_random_calls_draw_the_same_numbers_and_are_never_merged() -> None:
     def drawing(x: Tensor) -> Tensor:
         p = torch.sigmoid(x)
-        return torch.bernoulli(p) + 2 * torch.bernoulli(p) + torch.rand(x.shape[0], 4)
+        chosen = p[torch.randperm(x.shape[0])]
+        return torch.bernoulli(p) + 2 * torch.bernoulli(p) + torch.rand(x.shape[0], 4) + chosen
 
     imported = import_with_weights(Calling(drawing).eval(), X, opaque=True)
     assert kept(imported.blueprint) == [
+        "aten.randperm.default",
         "aten.bernoulli.default",
         "aten.bernoulli.default",
         "aten.rand.default",
@@ -277,6 +282,12 @@ class Twice(nn.Module):
         return y + self.lstm(x.unsqueeze(1), (h * 2, c * 2))[0]
 
 
+def _changing_one_of_two(x: Tensor) -> Tensor:
+    y = x * 2
+    torch.broadcast_tensors(y, torch.frac(x))[0].add_(1)
+    return y
+
+
 @torch.library.custom_op("esper_graph_tests::shifted", mutates_args=())
 def shifted(x: Tensor) -> Tensor:
     return x + 1
@@ -312,10 +323,11 @@ def _(x: Tensor) -> Tensor:
         ),
         (lambda x: torch.frac(x[:, 0]) + torch.arange(x.shape[0]).frac(), "frac", "positions"),
         (lambda x: torch.polygamma(1, x).to(torch.int16), "aten.to.dtype", "type int16"),
+        (_changing_one_of_two, "aten.add_.Tensor", "it changes a view of several tensors in place"),
         (Noting(), "aten.frac_.default", "it changes `0.seen` of the module in place"),
         (Twice(), "parameter", "another node owns `0.lstm.weight_ih_l0` too"),
     ],
-    ids=[str(number) for number in range(12)],
+    ids=[str(number) for number in range(13)],
 )
 def test_calls_that_cannot_be_kept_are_refused_with_the_reason_and_the_place(
     function: Any, op: str, said: str

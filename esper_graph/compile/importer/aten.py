@@ -58,7 +58,11 @@ def _is_written(alias: Any) -> bool:
     return alias is not None and bool(alias.is_write)
 
 
-_VIEWS = ("reshape", "flatten", "unflatten", "expand_as", "view_as", "squeeze", "unsqueeze")
+_VIEWS = (
+    *("reshape", "flatten", "unflatten", "expand_as", "view_as", "squeeze", "unsqueeze"),
+    *("broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"),
+)
+"""Ops of whose results the schema does not say that they may be the memory of the arguments."""
 _SAME = ("contiguous", "to", "dropout", "feature_dropout", "type_as")
 """Ops that return their input where there is nothing to do."""
 

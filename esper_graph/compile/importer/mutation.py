@@ -29,7 +29,10 @@ def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) 
     """
     changed = call.node.args[0]
     assert isinstance(changed, fx.Node)
-    memory = _reached([root_of(changed)], lambda how: how is not None)
+    root = root_of(changed)
+    if _relation_of(root) is not None:
+        raise CannotRaiseError("it changes a view of several tensors in place")
+    memory = _reached([root], lambda how: how is not None)
     beside = _beside(changed)
     later = [
         one

@@ -12,6 +12,7 @@ from esper_graph.compile.importer.shaping import written
 from esper_graph.compile.importer.values import Known, Size, Wire, items_of
 from esper_graph.compile.lowering.opaque import checked
 from esper_graph.compile.opaque import (
+    NUMBERS,
     Argument,
     CannotKeepError,
     Overload,
@@ -27,6 +28,9 @@ from esper_graph.ir.specs import freeze
 from esper_graph.ops import OPS
 from esper_graph.ops.opdef import settle
 from esper_graph.ops.values import TensorType
+
+_DTYPES = {1: "int8", 3: "int32", 4: "int64", 5: "float16", 6: "float32", 7: "float64", 11: "bool"}
+"""Dtypes by the numbers that stand for them in torch's schemas, see `c10/core/ScalarType.h`."""
 
 
 def keep(call: Call) -> Raised:
@@ -52,7 +56,7 @@ def keep(call: Call) -> Raised:
         else:
             found = _plain(call, argument, value)
             where = "sizes" if any(isinstance(one, str) for one in items_of(found)) else "arguments"
-            attributes[where if argument.kind == "int" else "arguments"][argument.name] = found
+            attributes[where if argument.kind in NUMBERS else "arguments"][argument.name] = found
     results = _results(call, op)
     attributes |= _types("input", [call.draft.type(wire) for wire in inputs]) | _types("output", results)
     attributes["stochastic"] = draws_numbers(op)
@@ -131,6 +135,8 @@ def _entry(call: Call, argument: Argument, value: Any) -> Any:
         return written(value.dim)
     if isinstance(value, Known) and value.tensor.numel() == 1:
         value = value.tensor.item()
+    if argument.kind == "ScalarType" and type(value) is int:  # a default, as torch's schema writes it
+        return _DTYPES.get(value, value)
     if isinstance(value, torch.dtype):
         return str(value).removeprefix("torch.")
     if argument.kind == "float" and type(value) is int:

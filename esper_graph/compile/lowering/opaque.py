@@ -191,9 +191,11 @@ _EMPTY = ("Tensor", "int", "float", "bool")
 
 def _entry(kind: str, value: Any, size: Callable[[Dim], str]) -> str | None:
     """Write one value, or None where it is not of the kind."""
-    if kind == "int" and type(value) is str:
+    from esper_graph.compile.opaque import NUMBERS
+
+    if kind in NUMBERS and type(value) is str:
         return size(parse(value))
-    if kind in ("int", "number") and type(value) is int:
+    if kind in NUMBERS and type(value) is int:
         return integer(value)
     if kind in ("float", "number") and type(value) is float:
         return number(value)
