@@ -6,6 +6,8 @@ from typing import Any, cast
 from neo4j.graph import Node, Path, Relationship
 from neo4j.time import Date, DateTime, Duration, Time
 
+_SEQUENCES = (list, tuple)
+_BYTES = (bytes, bytearray)
 _ATOMS = frozenset({str, int, float, bool, type(None), bytes})
 
 
@@ -56,13 +58,21 @@ def message_bytes(value: object) -> int:
         >>> message_bytes({"name": "ab", "sizes": [1, 2]})
         54
     """
-    if isinstance(value, str):
-        return 5 + (len(value) if value.isascii() else 4 * len(value))
-    if isinstance(value, dict):
-        items = cast(dict[object, object], value)
-        return 5 + sum(map(message_bytes, items)) + sum(map(message_bytes, items.values()))
-    if isinstance(value, list | tuple):
-        return 5 + sum(map(message_bytes, cast(list[object], value)))
-    if isinstance(value, bytes | bytearray):
-        return 5 + len(value)
-    return 9
+    size = 0
+    waiting = [value]
+    for one in waiting:  # which grows meanwhile
+        if isinstance(one, str):
+            size += 5 + (len(one) if one.isascii() else 4 * len(one))
+        elif isinstance(one, dict):
+            items = cast(dict[object, object], one)
+            size += 5
+            waiting += items
+            waiting += items.values()
+        elif isinstance(one, _SEQUENCES):
+            size += 5
+            waiting += cast(list[object], one)
+        elif isinstance(one, _BYTES):
+            size += 5 + len(one)
+        else:
+            size += 9
+    return size
