@@ -5,6 +5,8 @@ numbers, keep running statistics, have effects, or whose gradient is reported. I
 no order, as in the fingerprint.
 """
 
+from collections import Counter
+
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.passes.quiet import draws, keeps_state, measured
@@ -21,11 +23,14 @@ def run(blueprint: BlueprintIR) -> PassResult:
     assert graph.order is not None, "only valid blueprints get here"
     seen = measured(graph)
     owners = {node.shares for node in graph.nodes if node.shares is not None}
+    alike = Counter(zip([node.op_type for node in graph.nodes], graph.texts, strict=True))
     stands_for: dict[tuple[int, int], tuple[int, int]] = {}
     equal: dict[_Key, list[int]] = {}
     for place in graph.order:
         op, settled = graph.ops[place], graph.settled[place]
-        if op is None or settled is None or not settled.outputs or graph.nodes[place].op_type == "input":
+        if op is None or settled is None or alike[op.op_type, settled.text] == 1:
+            continue  # no other node is what it is
+        if not settled.outputs or graph.nodes[place].op_type == "input":
             continue
         if op.effect or place in seen or draws(graph, place) or keeps_state(graph, place):
             continue

@@ -80,7 +80,7 @@ def _sweep(blueprint: BlueprintIR) -> dict[str, Change]:
         rules = RULES.get(node.op_type)
         if rules is None or node.precision != PLAIN or place in seen:
             continue
-        if any(graph.nodes[feed.source].id in changes for feed in graph.feeds[place]):
+        if changes and any(graph.nodes[feed.source].id in changes for feed in graph.feeds[place]):
             continue
         site = Site(blueprint, place)
         for rule in rules:
