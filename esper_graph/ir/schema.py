@@ -38,7 +38,7 @@ UNSAID: Mapping[str, str] = {
     "unique": "no key stands twice in one object",
     "nesting": "attributes nest at most 8 levels, blocks at most 32",
     "time": "created_at is a point in time",
-    "expression": "a size that is a text is an integer expression over names, or a whole number from 1",
+    "expression": "a size that is a text is a whole number from 1, or an expression that can be one",
     "equation": "the equation of einsum names axes by letters, and results by those",
     "value": "the value of a constant is a number of its dtype, or nested lists of equal lengths of them",
     "fraction": "a factor is a fraction with a denominator of at most 1000",

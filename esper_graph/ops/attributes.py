@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from esper_graph.ops.dims import Dim, parse, substitute
+from esper_graph.ops.dims import Dim, highest, parse, substitute
 
 LARGEST = 2**31 - 1
 """The largest size of an axis, and of any whole number in attributes."""
@@ -91,6 +91,9 @@ def size_text(value: object) -> object:
     text = str(size)
     if len(text) > MAX_TEXT:
         raise ValueError(f"an expression has at most {MAX_TEXT} characters when its products are written out")
+    most = highest(size)
+    if most is not None and most < 1:
+        raise ValueError(f"the expression {text} is never more than {most}, and a size is at least 1")
     return text
 
 

@@ -137,6 +137,21 @@ def product(sizes: "tuple[Dim, ...]") -> Dim:
     return number if rest is None else rest * number
 
 
+def highest(size: Dim) -> int | None:
+    """Return the largest value of a size that can only fall when its symbols, which are at least 1, grow.
+
+    >>> n = symbol("n")
+    >>> highest(5 - n), highest(-2 * n), highest(n)
+    (4, -2, None)
+    """
+    if isinstance(size, int):
+        return size
+    for monomial, coefficient in size.terms:
+        if monomial and (coefficient > 0 or any(isinstance(atom, Quotient) for atom, _ in monomial)):
+            return None
+    return sum(coefficient for _, coefficient in size.terms)
+
+
 @lru_cache(maxsize=65_536)
 def symbols(size: Dim) -> frozenset[str]:
     """Name the symbols that a size depends on."""

@@ -149,8 +149,8 @@ def test_what_inference_refuses_but_always_holds_is_undecided_and_not_called_wro
 
 
 def test_a_negative_size_written_in_an_attribute_is_found() -> None:
-    b, x = image_of(["n", "m"])
-    blueprint = finished(b, b.reshape(x, shape=["-n", "-m"]))
+    b, x = image_of(["n*n - 2*n*m + m*m", "n", "m"])
+    blueprint = finished(b, b.reshape(x, shape=["n - m", "n - m", "n", "m"]))
     proof = prove_shapes(blueprint)
     assert isinstance(proof, Refuted)
     assert proof.problem.facts["node"] == "reshape"

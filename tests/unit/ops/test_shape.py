@@ -16,6 +16,7 @@ from tests.unit.ops.nn_oracle import (
     counterexample,
     infer,
     refusal,
+    settled,
     tensor,
     text_of,
     values_of,
@@ -78,6 +79,23 @@ def test_a_reshape_that_fits_only_some_sizes_says_which() -> None:
         if fits:
             assert isinstance(found, TensorType)
             assert evaluate(found.shape[0], {"batch": batch}) == batch * 6 // 4
+
+
+@pytest.mark.parametrize(
+    ("op_type", "attributes"),
+    [
+        ("reshape", {"shape": ["-n", "-m"]}),
+        ("unflatten", {"sizes": ["-n", -1]}),
+        ("expand", {"shape": ["1 - n"]}),
+    ],
+)
+def test_a_size_that_no_symbols_make_positive_is_refused(op_type: str, attributes: dict[str, Any]) -> None:
+    assert "is never more than" in complaint(op_type, **attributes)
+
+
+def test_a_size_that_some_symbols_make_positive_is_accepted() -> None:
+    for size in ("n - m", "3 - n", "-n//2 + 4"):
+        assert not settled("reshape", {"shape": [size]}).problems
 
 
 def test_a_reshape_that_cannot_fit_names_both_shapes() -> None:
