@@ -16,6 +16,7 @@ NOUNS: dict[str, tuple[str, str]] = {
     "template": ("template:template", "Make blueprints of the ten templates."),
     "lineage": ("lineage:lineage", "Ask where blueprints come from and what came of them."),
     "evolve": ("evolve:evolve", "Derive new blueprints from registered ones."),
+    "similar": ("similar:similar", "Find blueprints that are like one, and say how new one is."),
     "kernel": ("kernel:kernel", "Compile blueprints to TorchScript kernels."),
     "query": ("query:query", "Run the Cypher queries of the catalogue."),
     "store": ("store:store", "Start, stop and examine the store."),

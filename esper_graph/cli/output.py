@@ -153,7 +153,7 @@ _NUMBERS = frozenset(
             "bytes",
             "MB",
         ),
-        *("elementwise", "intensity", "step", "address"),
+        *("elementwise", "intensity", "step", "address", "distance", "family", "duplicate"),
     }
 )
 
