@@ -5,8 +5,8 @@ to have brought the change, and everything that descends from it to have inherit
 blueprint leaves only itself and its ancestors under suspicion, a good one clears itself and its ancestors.
 What is measured next splits the suspects as evenly as can be.
 
-Source: the search in a DAG is that of `git bisect`; see S. Courtiel, P. Dorbec and R. Lecoq, "Theoretical
-analysis of git bisect", Algorithmica 86 (2024).
+Source: the search in a DAG is that of `git bisect`; see J. Courtiel, P. Dorbec and R. Lecoq, "Theoretical
+analysis of git bisect", Algorithmica 86 (2024), pages 1365 to 1399.
 """
 
 from collections.abc import Collection, Mapping, Sequence

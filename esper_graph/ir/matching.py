@@ -5,13 +5,14 @@ good, the one that keeps ids is taken. Matching goes in stages; each works on wh
 
 1. *Isomorphic* blueprints are matched by their canonical forms, completely.
 2. *Colours.* A node's upper colour says all that it is computed from, its lower colour all that is computed
-from
-   it, its near colours what stands around it. Nodes that share the strongest colours are matched first,
+   from it, its near colours what stands around it. Nodes that share the strongest colours are matched first,
    unique ones before others, and each match is extended along the edges to neighbours of equal colour.
 3. *The rest* is assigned by a search that keeps as much as possible, see `matching_rest`.
 
-Sources: colours are those of B. Weisfeiler and A. Leman (1968); matching the surest pairs first and extending
-along edges follows J.-R. Falleri et al., "Fine-grained and accurate source code differencing", ASE 2014.
+Sources: colours are refined as by B. Weisfeiler and A. Leman, "The reduction of a graph to canonical form and
+the algebra which appears therein" (1968), in its form for nodes; matching the surest pairs first and extending
+along edges follows J.-R. Falleri, F. Morandat, X. Blanc, M. Martinez and M. Monperrus, "Fine-grained and
+accurate source code differencing", ASE 2014.
 """
 
 from collections import defaultdict
