@@ -10,9 +10,9 @@ good, the one that keeps ids is taken. Matching goes in stages; each works on wh
 3. *The rest* is assigned by a search that keeps as much as possible, see `matching_rest`.
 
 Sources: colours are refined as by B. Weisfeiler and A. Leman, "The reduction of a graph to canonical form and
-the algebra which appears therein" (1968), in its form for nodes; matching the surest pairs first and extending
-along edges follows J.-R. Falleri, F. Morandat, X. Blanc, M. Martinez and M. Monperrus, "Fine-grained and
-accurate source code differencing", ASE 2014.
+the algebra which appears therein" (1968), in its form for nodes; matching the surest pairs first and
+extending along edges follows J.-R. Falleri, F. Morandat, X. Blanc, M. Martinez and M. Monperrus,
+"Fine-grained and accurate source code differencing", ASE 2014.
 """
 
 from collections import defaultdict
