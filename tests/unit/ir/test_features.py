@@ -57,6 +57,15 @@ def test_what_edges_are_called_is_no_feature() -> None:
     assert features(network()) == features(network(marked=False))
 
 
+def test_names_of_sizes_are_no_features() -> None:
+    def reshaped(size: str) -> BlueprintIR:
+        b = Builder("net", name="Net")
+        b.output(b.reshape(b.input([-1, size, 8]), shape=[-1, f"8*{size}"]))
+        return b.finish()
+
+    assert features(reshaped("n")) == features(reshaped("tokens"))
+
+
 def test_blocks_are_written_out() -> None:
     b = Builder(name="Tower")
     x = b.input([-1, 4])
