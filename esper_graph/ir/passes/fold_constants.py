@@ -41,8 +41,10 @@ def run(blueprint: BlueprintIR) -> PassResult:
 
 def _sweep(blueprint: BlueprintIR) -> dict[str, Change]:
     graph = blueprint.graph
-    seen = measured(graph)
     changes: dict[str, Change] = {}
+    if "constant" not in graph.by_type:
+        return changes
+    seen = measured(graph)
     for place in graph.order or ():
         node, feeds = graph.nodes[place], graph.feeds[place]
         if node.op_type not in _OPS or node.precision != PLAIN or not feeds:
