@@ -159,7 +159,7 @@ def _hint(hint: Mapping[str, Any]) -> str:
         case {"value": {"kind": kind, "groups": count}}:
             about = f"{hint['name']} of {count:,} {kind}"
         case {"value": [*several]}:
-            about = f"{hint['name']} of {len(several):,} nodes"
+            about = f"{hint['name']} of {len(several):,} {'node' if len(several) == 1 else 'nodes'}"
         case _:
             about = hint["name"]
     return f"{about}: {hint['outcome']}, {hint['reason']}"

@@ -23,6 +23,11 @@ HELD = statement(
     "MATCH (k:Kernel)-[:HOLDS]->(w:Weights) RETURN k.digest AS kernel, w.digest AS weights ORDER BY kernel",
     returns="kernel, weights",
 )
+RENAME = statement(
+    "MATCH (w:Weights) SET w.digest = '" + "0" * 64 + "' RETURN w.digest AS weights",
+    access="write",
+    returns="weights",
+)
 EVENTS = statement("MATCH (e:Event) RETURN count(e) AS events", returns="events")
 
 
@@ -82,6 +87,18 @@ def test_the_record_says_exactly_which_weights_a_kernel_holds(
     assert registry.doctor() == ()
 
 
+def test_a_record_that_names_other_weights_than_the_kernel_holds_is_found_out(
+    registry: BlueprintRegistry,
+) -> None:
+    registry.register(normed())
+    digest = registry.compile("normed", weights=weights()).digest
+    registry.engine.write(lambda transaction: transaction.run(RENAME))
+    found = registry.verify_kernel(digest)
+    assert found.weights == "0" * 64
+    assert not found.validation["passed"]
+    assert [one["name"] for one in found.validation["checks"] if not one["passed"]] == ["weights as recorded"]
+
+
 def test_weights_that_do_not_fit_leave_no_trace(registry: BlueprintRegistry, tmp_path: Path) -> None:
     registry.register(normed())
     before = registry.engine.read(EVENTS)
@@ -105,8 +122,9 @@ def test_the_command_line_takes_weights_in_and_out(settings: Settings, tmp_path:
     save_file(weights(), file)
     digest = commands.done("kernel", "compile", "normed", "--weights", str(file), "-q").lines[0]
     shown = commands.done("kernel", "show", digest, "--json").json
-    assert [hint["name"] for hint in shown["hints"] if hint["outcome"] == "honoured"] == ["fold_norm"]
-    assert "fold_norm: honoured" in commands.done("kernel", "show", digest).stdout
+    honoured = [(hint["name"], hint["value"]) for hint in shown["hints"] if hint["outcome"] == "honoured"]
+    assert honoured == [("fold_norm", ["bn"]), ("fusion", {"groups": 1, "kind": "linear+norm"})]
+    assert "fold_norm of 1 node: honoured" in commands.done("kernel", "show", digest).stdout
     written = commands.done("kernel", "export", digest, "--weights", str(out), "--json").json
     assert written["weights"] == shown["weights"] == hashlib.sha256(out.read_bytes()).hexdigest()
     found = load_file(out)
