@@ -267,7 +267,8 @@ class BlueprintIR(Value):
 
         Returns:
             `flops` (two for each multiply-add), `macs`, `parameters`, `memory_mb` (weights and the largest
-            set of activations alive at once), `compute_intensity` (FLOPs a byte).
+            set of activations alive at once), `compute_intensity` (FLOPs a byte). Nodes whose work is not
+            known count as nothing; `cost` names them.
         """
         total = self.cost()
         return {

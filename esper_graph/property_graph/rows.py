@@ -107,6 +107,8 @@ def save_row(
         "output_signature": _signature(blueprint, "output"),
         "operation_id": operation_id,
     }
+    if costs.uncounted:
+        properties["uncounted"] = len(costs.uncounted)
     if blueprint.min_compute_capability is not None:
         properties["min_compute_capability"] = float(blueprint.min_compute_capability)
     if blueprint.requires_features:

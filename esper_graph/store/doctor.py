@@ -109,9 +109,10 @@ def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
 
 def _differences(blueprint_id: str, one: Recorded) -> Iterator[Damage]:
     """Compare what follows from the content with what was recorded beside it."""
-    found = {"fingerprint": one.blueprint.fingerprint}
+    found: dict[str, object] = {"fingerprint": one.blueprint.fingerprint}
     total = one.blueprint.cost(one.reference_binding)
     found |= {name: getattr(total, name) for name in ("parameters", "flops", "macs", "memory_mb")}
+    found["uncounted"] = len(total.uncounted) or None
     for name, value in found.items():
         if one.properties.get(name) != value:
             message = f"its {name} is recorded as {one.properties.get(name)}, but is {value}"

@@ -13,6 +13,7 @@ from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
 from tests.compile.importing import relative
 from tests.integration.commands import Commands, refused
+from tests.integration.statements import statement
 
 
 class Network(nn.Module):
@@ -44,6 +45,10 @@ def test_a_network_comes_back_from_the_store_and_computes_what_it_did(registry: 
     assert read.fingerprint == imported.blueprint.fingerprint
     assert read.cost().uncounted == ("sort", "cumprod", "atan2", "diff", "roll")
     assert registry.doctor() == ()
+    change = statement("MATCH (b:Blueprint {id: 'odd'}) SET b.uncounted = b.uncounted - 1", access="write")
+    registry.engine.write(lambda transaction: transaction.run(change))
+    (damage,) = registry.doctor()
+    assert damage.message == "its uncounted is recorded as 4, but is 5"
     made = registry.compile("odd")
     kernel = made.load()
     give_weights(kernel, made.facts, imported.weights)
