@@ -18,7 +18,7 @@ has all names of that form, and lists none.
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from esper_graph.errors import ConfigError
 
@@ -56,6 +56,11 @@ OPAQUE = "aten."
 """How the names of ops of torch begin that stand for themselves."""
 
 
+def is_opaque(op_type: object) -> TypeGuard[str]:
+    """Tell whether something is called like an op of torch that stands for itself; see `ops.opaque`."""
+    return isinstance(op_type, str) and op_type.startswith(OPAQUE)
+
+
 class OpTable(Mapping[str, "OpDef"]):
     """Op definitions by op type; families load on first use."""
 
@@ -68,7 +73,7 @@ class OpTable(Mapping[str, "OpDef"]):
         found = self._loaded.get(op_type)
         if found is not None:
             return found
-        if op_type.startswith(OPAQUE):
+        if is_opaque(op_type):
             return self._opaque(op_type)
         module = self._module_of.get(op_type)
         if module is not None:
@@ -85,7 +90,7 @@ class OpTable(Mapping[str, "OpDef"]):
     def __contains__(self, op_type: object) -> bool:
         if op_type in self._loaded or op_type in self._module_of:
             return True
-        if isinstance(op_type, str) and op_type.startswith(OPAQUE):
+        if is_opaque(op_type):
             return self.get(op_type) is not None
         self._extend()
         return op_type in self._loaded

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from esper_graph.compile.importer.draft import DraftNode
 from esper_graph.ir.specs import MAX_ID, fresh_name
-from esper_graph.ops import OPAQUE
+from esper_graph.ops import is_opaque
 
 _OWN_NAME = frozenset(
     {"linear", "conv1d", "conv2d", "conv_transpose2d", "normalization", "embedding", "activation", "pooling"}
@@ -25,7 +25,7 @@ def node_ids(nodes: Sequence[DraftNode]) -> list[str]:
         elif place.leaf and node.op_type in _OWN_NAME:
             wanted = place.path or node.op_type
         else:
-            called = node.op_type.split(".")[1] if node.op_type.startswith(OPAQUE) else node.op_type
+            called = node.op_type.split(".")[1] if is_opaque(node.op_type) else node.op_type
             wanted = f"{place.path}.{called}" if place.path else called
         found[fresh_name(_as_id(wanted), found)] = None
     return list(found)

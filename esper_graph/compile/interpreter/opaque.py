@@ -8,13 +8,13 @@ from torch import Tensor
 from esper_graph.compile.interpreter.call import Call, Evaluator, Value, wide
 from esper_graph.compile.opaque import CannotKeepError, arguments_of, gives_list, overload_named, result_count
 from esper_graph.errors import KernelError, LoweringError
-from esper_graph.ops import OPAQUE, OPS
+from esper_graph.ops import OPS, is_opaque
 from esper_graph.ops.dims import parse
 
 
 def evaluator_of(op_type: str) -> Evaluator | None:
     """Return the evaluator of an op of torch, or None for other ops."""
-    return partial(_opaque, op_type) if op_type.startswith(OPAQUE) and op_type in OPS else None
+    return partial(_opaque, op_type) if is_opaque(op_type) and op_type in OPS else None
 
 
 def _opaque(op_type: str, call: Call) -> tuple[Value, ...]:

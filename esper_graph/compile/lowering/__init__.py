@@ -10,7 +10,7 @@ from importlib import import_module
 from esper_graph.compile.lowering.opaque import lower_opaque
 from esper_graph.compile.lowering.site import Lowered, Lowering, Site
 from esper_graph.errors import ConfigError
-from esper_graph.ops import OPAQUE, OPS
+from esper_graph.ops import OPS, is_opaque
 
 __all__ = ["LOWERINGS", "Lowered", "Lowering", "Site", "register_lowering"]
 
@@ -47,7 +47,7 @@ class LoweringTable(Mapping[str, Lowering]):
         return self._found
 
     def __getitem__(self, op_type: str) -> Lowering:
-        if op_type.startswith(OPAQUE) and op_type in OPS:
+        if is_opaque(op_type) and op_type in OPS:
             return lower_opaque
         return self._load()[op_type]
 

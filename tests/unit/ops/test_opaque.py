@@ -46,6 +46,11 @@ def test_the_table_has_ops_of_torch_and_lists_none(op_type: str) -> None:
     assert not [name for name in OPS if name.startswith("aten")]
 
 
+def test_what_is_no_name_is_not_in_the_table() -> None:
+    assert None not in OPS
+    assert OPS.get(None) is None  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize(
     "op_type",
     [
