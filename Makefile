@@ -6,6 +6,7 @@
 #   make test-full   also the tests that are too long for CI
 #   make lint        style, types, and which room may import which
 #   make bench       measure, and write benchmarks/results/*.json
+#   make docs        write docs/cypher.md anew from the headers of the queries
 #   make wheel       dist/*.whl
 #   make clean       remove what was built and cached; `make clean-all` removes .venv and the servers too
 
@@ -24,7 +25,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast test-full lint format bench wheel clean clean-all
+.PHONY: help setup demo test test-fast test-full lint format bench docs wheel clean clean-all
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -64,6 +65,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: $(STAMP)
+	$(BIN)/python -m esper_graph.property_graph.catalogue_page > docs/cypher.md
 
 wheel: $(STAMP)
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

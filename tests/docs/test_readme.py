@@ -72,6 +72,37 @@ def test_the_demo_shows_the_family_tree_of_the_readme(environment: dict[str, str
     assert "demo_" not in run(["esper-graph", "blueprint", "list", "-q"], environment, tmp_path)
 
 
+MEASURED = """
+from esper_graph import BlueprintRegistry
+with BlueprintRegistry() as registry:
+    registry.update_performance({parent!r}, {{"latency_ms": 1.0}}, device="cpu")
+    registry.update_performance({child!r}, {{"latency_ms": 9.0}}, device="cpu")
+"""
+
+
+@pytest.mark.xdist_group("readme")
+def test_the_five_questions_of_the_readme_are_answered(environment: dict[str, str], tmp_path: Path) -> None:
+    rows = re.findall(r"^\| ([A-Z].*\?) \| (.+) \| (.+) \|$", README, re.MULTILINE)
+    assert len(rows) == 5
+    run([sys.executable, "-c", blocks("python")[0]], environment, tmp_path)
+    parent = "transformer_block_128_4_bcdfad82b8fc"
+    (child,) = run(["esper-graph", "lineage", "descendants", parent, "-q"], environment, tmp_path).split()
+    digest = run(["esper-graph", "kernel", "list", child, "-q"], environment, tmp_path).split()[0]
+    run([sys.executable, "-c", MEASURED.format(parent=parent, child=child)], environment, tmp_path)
+    meant: dict[str, str] = {"PARENT": parent, "CHILD": child, "DIGEST": digest}
+    answers: dict[str, str] = {}
+    for _, commands, files in rows:
+        assert re.findall(r"`cypher/[a-z_]+/[a-z_]+\.cypher`", files)
+        for command in re.findall(r"`([^`]+)`", commands):
+            words = [meant.get(word, word) for word in str(command).split()]
+            answers[" ".join(command.split()[1:3])] = run(words, environment, tmp_path)
+    assert child in answers["kernel show"]
+    assert f"parents     {parent}" in answers["blueprint show"]
+    assert "more room" in answers["lineage parents"]
+    assert "1024" in answers["lineage blame"]
+    assert f"culprit  {child}" in answers["lineage bisect"]
+
+
 def test_query_files_and_commands_that_the_readme_names_exist() -> None:
     for name in re.findall(r"`cypher/([a-z_]+/[a-z_]+)\.cypher`", README):
         assert name in catalogue.names()
