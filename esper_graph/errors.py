@@ -17,7 +17,9 @@
     │   ├── IdTakenError                   the id already names another structure
     │   ├── OperationTakenError            the operation's id already names another operation
     │   ├── QueryError                     a query's parameters are wrong, or the engine refused it
-    │   │   └── UnknownQueryError (LookupError)
+    │   │   ├── UnknownQueryError (LookupError)
+    │   │   └── FilterError (ValueError)   a filter or a page token that cannot be read; `.column` says where
+    │   ├── NothingFitsError (LookupError) none meets all conditions; `.removed` says why
     │   ├── StoreUnavailableError          no engine answers
     │   ├── SchemaVersionError             the database was written by another version, or holds foreign data
     │   └── IntegrityError                 what is stored is no longer what was registered
@@ -305,6 +307,47 @@ class UnknownQueryError(QueryError, LookupError):
     """The catalogue has no query of this name."""
 
     exit_code = 3
+
+
+class FilterError(QueryError, ValueError):
+    """A filter, an order or a page token cannot be read.
+
+    Attributes:
+        text: The whole of it.
+        column: Where it went wrong, counted from 1; None where no place is to blame.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self, message: str, text: str, column: int | None = None, *, hint: str | None = None
+    ) -> None:
+        self.text = text
+        self.column = column
+        marked = [text, f"{'^':>{column}}"] if column is not None and text.isprintable() else []
+        place = [] if column is None else [f"column {column}"]
+        super().__init__(message, where=[*place, *marked], hint=hint)
+
+
+class NothingFitsError(StoreError, LookupError):
+    """No blueprint meets all conditions.
+
+    Attributes:
+        considered: How many blueprints there were.
+        removed: Each condition in turn, and how many of those left it removed.
+    """
+
+    exit_code = 3
+
+    def __init__(self, considered: int, removed: Sequence[tuple[str, int]]) -> None:
+        self.considered = considered
+        self.removed = tuple(removed)
+        width = max((len(f"{count:,}") for _, count in removed), default=1)
+        super().__init__(
+            f"none of {considered:,} blueprints fits",
+            where=[f"{count:>{width},} removed by  {condition}" for condition, count in removed],
+            hint="loosen the condition that removed the last ones" if considered else "register some first",
+        )
 
 
 class StoreUnavailableError(StoreError):

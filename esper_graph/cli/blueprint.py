@@ -18,7 +18,7 @@ for _command in (
     import_,
     showing.show,
     *listing.COMMANDS,
-    searching.search,
+    *searching.COMMANDS,
     diff,
     cost,
     *checking.COMMANDS,

@@ -15,6 +15,7 @@ from esper_graph.property_graph.answer import Answer
 
 T = TypeVar("T")
 Columns = Mapping[str, Callable[[Any], object]]
+_OF_ANSWERS = frozenset({"truncated_by", "omitted_count", "total"})
 
 
 def columns(*specifications: str) -> Columns:
@@ -38,6 +39,7 @@ def plain(value: object) -> Any:
             "truncated_by": answer.truncated_by,
             "omitted_count": answer.omitted_count,
             "total": answer.total,
+            **{name: plain(item) for name, item in vars(answer).items() if name not in _OF_ANSWERS},
         }
     if is_dataclass(value) and not isinstance(value, type):
         return {one.name: plain(getattr(value, one.name)) for one in fields(value)}

@@ -1,38 +1,164 @@
-"""`esper-graph blueprint search`: blueprints by tags, or by a metric."""
+"""`esper-graph blueprint search`, `facets`, `pareto` and `choose`."""
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from esper_graph.cli.context import output_options, registry
-from esper_graph.cli.output import columns, emit_answer
+from esper_graph.cli.output import cell, columns, completeness, document, emit, emit_answer, note, table
+
+if TYPE_CHECKING:
+    from esper_graph.property_graph.found import Choice
+
+_FACETS = ("tag", "category", "op", "status", "author", "device", "signature")
+_LANGUAGE = """
+
+    FILTER is one quoted text of terms that all must hold: 'tag:small -tag:draft params<5e6 latency_ms@cpu<5'.
+    `-` negates a term, commas give alternatives, a..b is a range, * is any value, quotes hold spaces, and a
+    bare word is looked for in name and id. --fields lists what can be asked.
+"""
+
+
+def _fields(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from esper_graph.search.fields import help_lines
+
+        click.echo("\n".join(help_lines()))
+        ctx.exit()
+
+
+def _filtered(command: Any) -> Any:
+    """Add FILTER, --archived and --fields."""
+    command.__doc__ = f"{command.__doc__}{_LANGUAGE}"
+    command = click.option(
+        "--fields", is_flag=True, is_eager=True, expose_value=False, callback=_fields, help="List the fields."
+    )(command)
+    command = click.option("--archived", is_flag=True, help="Archived ones too.")(command)
+    return click.argument("filter_", metavar="[FILTER]", default="")(command)
 
 
 @click.command()
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="With this tag; may be repeated.")
-@click.option("--match-all", is_flag=True, help="With all of the tags.")
-@click.option("--metric", metavar="NAME", help="With a value of this metric, best first.")
-@click.option("--min", "min_value", type=float, metavar="X", help="At least this value.")
-@click.option("--max", "max_value", type=float, metavar="X", help="At most this value.")
-@click.option("--device", metavar="NAME", help="Measured on this device.")
+@click.option("--order", metavar="FIELD", default="registered", show_default=True, help="Best ones first.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--limit", type=click.IntRange(min=1), default=25, show_default=True, metavar="N")
+@click.option("--page", metavar="TOKEN", help="Continue where a page ended.")
+@click.option("--count", is_flag=True, help="Count all that is found.")
 @output_options
-def search(
-    tags: tuple[str, ...],
-    match_all: bool,
-    metric: str | None,
-    min_value: float | None,
-    max_value: float | None,
-    device: str | None,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Find blueprints by tags, or by a metric."""
-    if metric is None and (min_value is not None or max_value is not None or device is not None):
-        raise click.UsageError("--min, --max and --device need --metric")
-    if metric is not None and tags:
-        raise click.UsageError("give --tag or --metric, not both")
-    if metric is not None:
-        ranked = registry().ranking(metric, min_value=min_value, max_value=max_value, device=device)
-        shown = columns("id=blueprint", "value", "metric=name", "device", "measured=measured_at")
-        emit_answer(ranked, shown, as_json=as_json, quiet=quiet, ids=lambda one: one.blueprint)
-        return
-    found = registry().search_by_tags(tags, match_all)
-    emit_answer(found, columns("id", "name", "tags"), as_json=as_json, quiet=quiet)
+@_filtered
+def search(filter_: str, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Find blueprints, one page at a time."""
+    found = registry().search(filter_, **options)
+    shown = {
+        **columns("id", "name=blueprint.name"),
+        **({} if options["order"] == "registered" else columns("value")),
+        **({"device": lambda hit: hit.device} if "@" in options["order"] else {}),
+        **columns("parameters=blueprint.parameters", "status=blueprint.status", "tags=blueprint.tags"),
+    }
+
+    def people() -> None:
+        if found:
+            table(found, shown)
+        else:
+            note("nothing found")
+        completeness(found)
+        if found.next_page:
+            note(f"next page: --page {found.next_page}")
+        if options["count"] and found.complete:
+            note(f"{len(found):,} in all")
+
+    emit(found, as_json=as_json, quiet=quiet, ids=lambda: [hit.id for hit in found], people=people)
+
+
+@click.command()
+@click.option(
+    "--by", "by", multiple=True, type=click.Choice(_FACETS), help="What to count by; may be repeated."
+)
+@output_options
+@_filtered
+def facets(filter_: str, by: tuple[str, ...], archived: bool, as_json: bool, quiet: bool) -> None:
+    """Count what a filter finds by tag, category, op type, status, author, device."""
+    found = registry().facets(filter_, archived=archived, facets=by or _FACETS[:-1])
+    emit_answer(
+        found,
+        columns("facet", "value", "blueprints"),
+        as_json=as_json,
+        quiet=quiet,
+        ids=lambda one: one.value,
+    )
+
+
+@click.command()
+@click.option(
+    "--figure", "figures", multiple=True, required=True, metavar="FIELD", help="A number or METRIC@DEVICE."
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Most blueprints to list.")
+@output_options
+@_filtered
+def pareto(filter_: str, figures: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+    """Find the blueprints that no other beats in every figure."""
+    found = registry().pareto(figures, filter=filter_, **options)
+    shown = {
+        **columns("id", "name"),
+        **{name: lambda one, place=place: one.values[place] for place, name in enumerate(figures)},
+    }
+
+    def people() -> None:
+        if found:
+            table(found, shown)
+        else:
+            note("nothing found")
+        completeness(found)
+        note(f"of {found.considered:,} blueprints, {found.without_values:,} lack one of the figures")
+
+    emit(found, as_json=as_json, quiet=quiet, ids=lambda: [one.id for one in found], people=people)
+
+
+def _budget(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise click.BadParameter(f"`{text}` is not like latency_ms=5") from None
+    return found
+
+
+@click.command()
+@click.option("--input", "input", metavar="SHAPE", help="Shapes that it takes, such as Bx3x224x224.")
+@click.option("--output", "output", metavar="SHAPE", help="Shapes that it gives, such as Bx1000.")
+@click.option("--device", metavar="DEVICE", help="A device of the manifest that it must run on.")
+@click.option("--budget", multiple=True, callback=_budget, metavar="FIELD=X", help="The worst that will do.")
+@click.option("--objective", metavar="FIELD", help="What is best; by default the first metric of the budget.")
+@click.option("--no-kernel", is_flag=True, help="Do not ask for a ready kernel.")
+@click.option("--filter", "filter", default="", metavar="FILTER", help="Further terms, as of `search`.")
+@output_options
+def choose(no_kernel: bool, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Choose the best blueprint that fits shapes, device and budget, with a ready kernel.
+
+    When none fits, the error says which condition removed how many.
+    """
+    found = registry().choose(kernel=not no_kernel, **options)
+    if as_json:
+        click.echo(document(found))
+    elif quiet:
+        click.echo(found.id)
+    else:
+        _show(found)
+
+
+def _show(found: "Choice") -> None:
+    facts = {
+        "id": found.id,
+        "name": found.hit.blueprint.name,
+        "value": found.hit.value,
+        "device": found.hit.device,
+        "parameters": found.hit.blueprint.parameters,
+        "kernel": found.kernel.digest if found.kernel else None,
+        "filter": found.filter,
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:<12}{cell(value)}")
+
+
+COMMANDS = (search, facets, pareto, choose)

@@ -61,10 +61,19 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A kind of machine that measurements are taken on."""
+    """A kind of machine that measurements are taken on.
+
+    Attributes:
+        gpu: Whether it has a GPU that kernels run on.
+        compute_capability: CUDA compute capability of that GPU, or None.
+        features: Hardware features that blueprints may require, by the names that they use.
+    """
 
     name: str
     description: str
+    gpu: bool = False
+    compute_capability: float | None = None
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +233,14 @@ def _manifest(top: "_Section") -> Manifest:
         ),
         benchmarks=Benchmarks(
             devices=benchmarks.entries(
-                "devices", lambda entry: Device(entry.text("name"), entry.text("description"))
+                "devices",
+                lambda entry: Device(
+                    entry.text("name"),
+                    entry.text("description"),
+                    gpu=entry.optional_flag("gpu"),
+                    compute_capability=entry.optional_number("compute_capability"),
+                    features=entry.texts_if_any("features"),
+                ),
             ),
             metrics=benchmarks.entries(
                 "metrics",
@@ -299,6 +315,15 @@ class _Section:
         if self._take(key) is None:
             return None
         return self.texts(key)
+
+    def texts_if_any(self, key: str) -> tuple[str, ...]:
+        return self.texts(key) if key in self._values else ()
+
+    def optional_flag(self, key: str) -> bool:
+        value = self._take(key) if key in self._values else False
+        if not isinstance(value, bool):
+            raise self._wrong(f"{self._path}.{key}", "`true` or `false`", value)
+        return value
 
     def section(self, key: str) -> "_Section":
         return _Section(self._take(key), self._source, f"{self._path}.{key}")

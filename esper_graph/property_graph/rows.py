@@ -16,6 +16,7 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.cost import Costs
 from esper_graph.ir.passes import normal_fingerprint_or_none
 from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, freeze, thaw
+from esper_graph.property_graph.records import Summary
 
 RESERVED = frozenset(
     {
@@ -85,6 +86,7 @@ def save_row(
     position = [0] * len(graph.nodes)
     for rank, place in enumerate(graph.order):
         position[place] = rank
+    expanded = blueprint.expanded
     properties: Row = {
         "id": blueprint.id,
         "content_digest": blueprint.content_digest,
@@ -97,7 +99,7 @@ def save_row(
         "generation": 0,
         "op_count": len(blueprint.nodes),
         "edge_count": len(blueprint.edges),
-        "depth": blueprint.expanded.graph.depth,
+        "depth": expanded.graph.depth,
         "parameters": costs.parameters,
         "flops": costs.flops,
         "macs": costs.macs,
@@ -105,10 +107,13 @@ def save_row(
         "reference_binding": _json(dict(costs.binding)),
         "input_signature": _signature(blueprint, "input"),
         "output_signature": _signature(blueprint, "output"),
+        "op_types": sorted({node.op_type for node in expanded.nodes}),
         "operation_id": operation_id,
     }
     if costs.uncounted:
         properties["uncounted"] = len(costs.uncounted)
+    if any(node.requires_gpu for node in expanded.nodes):
+        properties["requires_gpu"] = True
     if blueprint.min_compute_capability is not None:
         properties["min_compute_capability"] = float(blueprint.min_compute_capability)
     if blueprint.requires_features:
@@ -271,6 +276,13 @@ def blueprint_from(row: Mapping[str, Any], blocks: Mapping[str, BlueprintIR] = N
             name, "its content does not have the recorded digest", recorded=recorded, found=found
         )
     return blueprint
+
+
+def summary_from(row: Mapping[str, Any]) -> Summary:
+    """Make the summary of a blueprint from its `properties` and `tags`."""
+    properties: Mapping[str, Any] = row["properties"]
+    taken = {name: properties[name] for name in Summary.__slots__ if name != "tags"}
+    return Summary(**taken, tags=tuple(sorted(row["tags"])))
 
 
 def blocks_in(row: Mapping[str, Any]) -> list[str]:

@@ -11,10 +11,13 @@ from esper_graph.registry.kernels import Kernels
 from esper_graph.registry.kinship import Kinship
 from esper_graph.registry.reading import Reading
 from esper_graph.registry.registering import Registering
+from esper_graph.registry.searching import Searching
 from esper_graph.registry.similar import Similarity
 
 
-class BlueprintRegistry(Comparing, Registering, Reading, Families, Kinship, Similarity, Changing, Kernels):
+class BlueprintRegistry(
+    Comparing, Registering, Reading, Searching, Families, Kinship, Similarity, Changing, Kernels
+):
     """All blueprints of one store, their families, their measurements and their kernels.
 
     Args:

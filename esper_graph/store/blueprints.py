@@ -10,7 +10,7 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get as query
 from esper_graph.property_graph.records import Summary
-from esper_graph.property_graph.rows import Row
+from esper_graph.property_graph.rows import summary_from
 from esper_graph.store.engines import Engine
 from esper_graph.store.facts import manifest, metadata
 from esper_graph.store.materialise import read
@@ -138,9 +138,9 @@ def summaries(
     most = _MOST if limit is None else min(max(limit, 0), _MOST)
     rows = engine.read(query("blueprint/summaries"), {**filters, "limit": most + 1})
     if len(rows) <= most:
-        return Answer(map(_summary, rows))
+        return Answer(map(summary_from, rows))
     total = engine.read(query("blueprint/summary_count"), filters)[0]["total"]
-    return Answer(map(_summary, rows[:most]), truncated_by="limit", total=total)
+    return Answer(map(summary_from, rows[:most]), truncated_by="limit", total=total)
 
 
 def same_as(engine: Engine, blueprint_id: str, under: str, limit: int | None = None) -> Answer[Summary]:
@@ -151,7 +151,7 @@ def same_as(engine: Engine, blueprint_id: str, under: str, limit: int | None = N
     """
     most = _MOST if limit is None else min(max(limit, 0), _MOST)
     rows = engine.read(query("blueprint/same_as"), {"id": blueprint_id, "under": under, "limit": most + 1})
-    return Answer(map(_summary, rows[:most]), truncated_by="limit" if len(rows) > most else None)
+    return Answer(map(summary_from, rows[:most]), truncated_by="limit" if len(rows) > most else None)
 
 
 def by_tags(engine: Engine, tags: Sequence[str], *, match_all: bool = False) -> list[str]:
@@ -164,9 +164,3 @@ def by_tags(engine: Engine, tags: Sequence[str], *, match_all: bool = False) -> 
         return list(ids(engine))
     name = "blueprint/by_all_tags" if match_all else "blueprint/by_any_tag"
     return [row["id"] for row in engine.read(query(name), {"tags": wanted})]
-
-
-def _summary(row: Row) -> Summary:
-    properties: Mapping[str, Any] = row["properties"]
-    taken = {name: properties[name] for name in Summary.__slots__ if name != "tags"}
-    return Summary(**taken, tags=tuple(sorted(row["tags"])))

@@ -8,6 +8,7 @@ import time
 from esper_graph.errors import QueryError, SchemaVersionError
 from esper_graph.property_graph.catalogue import get, names
 from esper_graph.store.engines import Engine
+from esper_graph.store.upgrade import upgrade
 
 VERSION = 2
 _ATTEMPTS = 6
@@ -41,6 +42,8 @@ def ensure(engine: Engine, *, adopt: bool = False) -> None:
     for name in rules():
         engine.schema(get(name))
     _meet_labels(engine)
+    if found is not None:
+        upgrade(engine)
     (row,) = engine.write(
         lambda transaction: transaction.run(get("schema/set_version"), {"version": VERSION}),
         name="schema/set_version",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("bridges.md", "costs.md", "ir.md", "lineage.md", "similarity.md")
+PAGES = ("bridges.md", "costs.md", "ir.md", "lineage.md", "search.md", "similarity.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -146,18 +146,33 @@ def test_blueprints_are_listed_by_tag_status_and_name(family: Commands) -> None:
 def test_search_finds_by_tags_and_by_metric(family: Commands) -> None:
     family.done("blueprint", "tag", "left", "small", "odd")
     family.done("blueprint", "tag", "right", "small")
-    either = family.done("blueprint", "search", "-q", "--tag", "odd", "--tag", "small").lines
-    assert sorted(either) == ["left", "right"]
-    both = family.done("blueprint", "search", "-q", "--tag", "odd", "--tag", "small", "--match-all")
-    assert both.lines == ["left"]
+    assert sorted(family.done("blueprint", "search", "-q", "tag:odd,small").lines) == ["left", "right"]
+    assert family.done("blueprint", "search", "-q", "tag:odd tag:small").lines == ["left"]
     with BlueprintRegistry(settings=family.settings) as registry:
         registry.update_performance("left", {"latency_ms": 3.0})
         registry.update_performance("right", {"latency_ms": 1.5})
         registry.update_performance("last", {"latency_ms": 9.0})
-    search = ("blueprint", "search", "--metric", "latency_ms")
-    assert family.done(*search, "-q").lines == ["right", "left", "last"], "the quickest first"
-    assert family.done(*search, "-q", "--max", "4", "--min", "2").lines == ["left"]
-    assert [item["value"] for item in family.done(*search, "--json").json["items"]] == [1.5, 3.0, 9.0]
+    search = ("blueprint", "search", "--order", "latency_ms")
+    assert family.done(*search, "-q", "latency_ms:*").lines == ["right", "left", "last"], "the quickest first"
+    assert family.done(*search, "-q", "latency_ms@default:2..4").lines == ["left"]
+    found = family.done(*search, "--json", "latency_ms:*").json
+    assert [item["value"] for item in found["items"]] == [1.5, 3.0, 9.0]
+    assert (found["complete"], found["next_page"]) == (True, None)
+
+
+def test_pages_follow_one_another_and_facets_fronts_and_choices_are_printed(family: Commands) -> None:
+    first = family.done("blueprint", "search", "--order", "id", "--limit", "3", "--count", "--json").json
+    assert (first["total"], first["omitted_count"], first["truncated_by"]) == (4, 1, "limit")
+    second = family.done("blueprint", "search", "--order", "id", "-q", "--page", first["next_page"])
+    assert second.lines == ["root"]
+    refused(family("blueprint", "search", "--page", first["next_page"]), 2, "another query")
+    refused(family("blueprint", "search", "paramz<5"), 2, "column 1", "no field `paramz`", "`params`")
+    assert "linear" in family.done("blueprint", "facets", "--by", "op").stdout
+    assert family.done("blueprint", "pareto", "--figure", "parameters", "-q").lines == ["root"]
+    chosen = family.done("blueprint", "choose", "--input", "Bx8", "--no-kernel", "-q")
+    assert chosen.lines == ["root"]
+    refused(family("blueprint", "choose", "--input", "Bx8"), 3, "removed by  kernel:ready")
+    assert "latency_ms@cpu<5" in family.done("blueprint", "search", "--fields").stdout
 
 
 def test_tables_for_a_pipe_have_no_trailing_space(family: Commands) -> None:

@@ -1,0 +1,5 @@
+// The devices that anything was measured on.
+// returns name
+// access read
+MATCH (d:Device)
+RETURN d.name AS name ORDER BY name;

@@ -1,0 +1,101 @@
+"""Where a search begins: with the fewest blueprints among which all that it finds must be.
+
+In this order: ids that are named, a family, a name, a tag or category that few have, a metric that few have
+in the range, and else the rarest tag or category, or all blueprints.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from esper_graph.property_graph.places import place
+from esper_graph.search.language import Filter, Term
+from esper_graph.search.values import Interval
+
+Read = Callable[[str, Mapping[str, object]], list[dict[str, Any]]]
+"""Runs a query of the catalogue by name; the registry fills it."""
+
+FEW = 1_000
+
+
+class Begin(NamedTuple):
+    """Where a search begins.
+
+    Attributes:
+        seed: The branch of the files in `cypher/search/`.
+        values: What it begins from.
+        held: The terms that hold for all that it begins with.
+    """
+
+    seed: str
+    values: tuple[str, ...] = ()
+    held: tuple[Term, ...] = ()
+
+
+def begin(read: Read, filter_: Filter, ids: Mapping[str, str]) -> Begin:
+    """Decide where to begin.
+
+    Args:
+        ids: For each id or alias of a family that the filter names, the id.
+    """
+    terms = [term for term in filter_.terms if term.field and not term.negated and term.values]
+    for name in ("id", "derived-from", "name"):
+        for term in terms:
+            if term.field is not None and term.field.name == name and term.operator == "=":
+                texts = tuple(map(str, term.values))
+                if name == "derived-from":
+                    return Begin("family", tuple(ids[text] for text in texts), (term,))
+                return Begin(name, texts, (term,))
+    links = [term for term in terms if _is(term, "link")]
+    measured = [term for term in terms if _is(term, "metric")]
+    commonest = min(_sizes(read, links, alone=not measured), default=None, key=lambda pair: pair[0])
+    if commonest is None or commonest[0] >= FEW:
+        for term in measured:
+            found = _measured(read, term)
+            if found is not None:
+                return Begin("id", found)
+    if commonest is None:
+        return Begin("all")
+    term = commonest[1]
+    assert term.field is not None
+    return Begin(term.field.name, tuple(map(str, term.values)), (term,))
+
+
+def _is(term: Term, kind: str) -> bool:
+    return term.field is not None and term.field.kind == kind
+
+
+def _sizes(read: Read, links: Sequence[Term], *, alone: bool) -> list[tuple[int, Term]]:
+    """How many have a tag or category, counted up to a limit; not counted where nothing hangs on it."""
+    if len(links) == 1 and alone:
+        return [(0, links[0])]
+    if not links:
+        return []
+    asked = [
+        {"number": number, "seed": term.field.name if term.field else "", "values": list(term.values)}
+        for number, term in enumerate(links)
+    ]
+    rows = read("search/size", {"terms": asked, "limit": FEW})
+    return [(row["size"], links[row["number"]]) for row in rows]
+
+
+def _measured(read: Read, term: Term) -> tuple[str, ...] | None:
+    """The blueprints with a newest value in the range, or None where there are many."""
+    assert term.field is not None
+    found: set[str] = set()
+    for device in [term.device] if term.device is not None else known_devices(read):
+        for value in term.values:
+            one = cast(Interval, value)
+            asked = {
+                "least": place(term.field.stored, device, one.least),
+                "most": place(term.field.stored, device, one.most),
+                "limit": FEW + 1,
+            }
+            found.update(read("search/measured", asked)[0]["ids"])
+            if len(found) > FEW:
+                return None
+    return tuple(sorted(found))
+
+
+def known_devices(read: Read) -> list[str]:
+    """List the devices that anything was measured on."""
+    return [row["name"] for row in read("search/devices", {})]

@@ -1,0 +1,254 @@
+"""Run filters: begin with the fewest blueprints, keep those that meet the rest, and order them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from esper_graph.config.manifest import Device
+from esper_graph.property_graph.found import Facet, Hit, Page
+from esper_graph.property_graph.rows import summary_from
+from esper_graph.search import page_token
+from esper_graph.search.begin import Begin, Read, begin
+from esper_graph.search.conditions import Conditions, Known, conditions, has_value, intervals
+from esper_graph.search.fields import Field
+from esper_graph.search.language import Filter, Term
+from esper_graph.search.page_token import Place
+from esper_graph.search.shapes import Tensor, fits
+
+FACETS = ("tag", "category", "op", "status", "author", "device", "signature")
+_ALWAYS_THERE = frozenset({"id", "registered"})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a page is ordered by.
+
+    Attributes:
+        device: Of a metric; None takes the best value of each blueprint.
+        descending: Whether the largest come first, or of a metric the worst.
+    """
+
+    field: Field
+    device: str | None
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A filter that is ready to run.
+
+    Attributes:
+        archived: Whether archived ones count.
+    """
+
+    filter: Filter
+    known: Known
+    begin: Begin
+    archived: bool
+
+    def parameters(self, *further: Term) -> dict[str, Any]:
+        """The parameters that all files share; `further` terms are left out of the conditions."""
+        left_out = (*self.begin.held, *further)
+        return {
+            "seed": self.begin.seed,
+            "values": list(self.begin.values),
+            "archived": self.archived,
+            **conditions(self.filter, self.known, leaving_out=left_out),
+        }
+
+
+def prepare(
+    read: Read,
+    filter_: Filter,
+    *,
+    metrics: Mapping[str, int],
+    devices: Mapping[str, Device],
+    resolve: Callable[[str], str],
+    archived: bool = False,
+) -> Search:
+    """Look up what a filter refers to, and decide where the search begins.
+
+    Args:
+        resolve: The id behind an id or alias.
+        archived: Whether archived ones count; asking for their status does the same.
+
+    Raises:
+        BlueprintNotFoundError: The filter refers to one that does not exist.
+    """
+    ids = {str(value): resolve(str(value)) for term in filter_.of("family") for value in term.values}
+    start = begin(read, filter_, ids)
+    families = {
+        text: _descendants(read, one)
+        for text, one in ids.items()
+        if any(
+            text in term.values and not any(term is other for other in start.held)
+            for term in filter_.of("family")
+        )
+    }
+    archived = archived or any(
+        term.field is not None
+        and term.field.name == "status"
+        and "archived" in term.values
+        and not term.negated
+        for term in filter_.terms
+    )
+    known = Known(families, (), devices, metrics)
+    found = Search(filter_, known, start, archived)
+    if not filter_.of("shape"):
+        return found
+    texts = tuple(one.value for one in facets(read, found, ["signature"]) if _fits(filter_, one.value))
+    return replace(found, known=replace(known, signatures=(texts,)))
+
+
+def page(read: Read, search: Search, order: Order, *, limit: int, token: str | None = None) -> Page:
+    """Return one page. Blueprints without a value of what they are ordered by come last, by id.
+
+    Raises:
+        FilterError: The token is damaged, or of another query.
+    """
+    query = repr((sorted(map(repr, search.filter.terms)), order, search.archived))
+    after = None if token is None else page_token.read(token, query)
+    rows: list[dict[str, Any]] = []
+    if after is None or after.key is not None:
+        rows = _ordered(read, search, order, limit + 1, after)
+        after = None
+    if len(rows) <= limit and not _surely_valued(search, order):
+        rows += _without_value(read, search, order, limit + 1 - len(rows), after)
+    more, rows = len(rows) > limit, rows[:limit]
+    last = Place(rows[-1]["key"], rows[-1]["properties"]["id"]) if more else None
+    return Page(
+        (_hit(row, order, search.known.metrics) for row in rows),
+        next_page=None if last is None else page_token.write(last, query),
+        truncated_by=None if token is None else "limit",
+    )
+
+
+def count(read: Read, search: Search) -> int:
+    """Count what a filter keeps."""
+    return read("search/count", search.parameters())[0]["total"]
+
+
+def facets(read: Read, search: Search, wanted: Sequence[str]) -> list[Facet]:
+    """Count what a filter keeps by tag, category and so on, most frequent first."""
+    rows = read("search/facets", {**search.parameters(), "facets": list(wanted)})
+    return [Facet(**row) for row in rows]
+
+
+def values(
+    read: Read, search: Search, figures: Sequence[tuple[Field, str | None, int]]
+) -> list[tuple[str, str, tuple[float | None, ...]]]:
+    """Return id, name and figures of all that a filter keeps, times -1 where larger ones are better."""
+    asked = [
+        {"name": field.stored, "measured": field.kind == "metric", "device": device, "sign": float(sign)}
+        for field, device, sign in figures
+    ]
+    rows = read("search/values", {**search.parameters(), "figures": asked})
+    return [(row["id"], row["name"], tuple(row["figures"])) for row in rows]
+
+
+def _descendants(read: Read, blueprint_id: str) -> list[str]:
+    (row,) = read("lineage/descendant_ids", {"id": blueprint_id})
+    return [one for one in row["ids"] if one != blueprint_id]
+
+
+def _fits(filter_: Filter, text: str) -> bool:
+    inputs, _, outputs = text.partition(" -> ")
+    signature = (inputs, outputs)
+
+    def asked(name: str, *, negated: bool) -> list[Sequence[Sequence[Tensor]]]:
+        return [
+            cast("Sequence[Sequence[Tensor]]", term.values)
+            for term in filter_.of("shape")
+            if term.field is not None and term.field.name == name and term.negated == negated
+        ]
+
+    for given in asked("input", negated=False) or [()]:
+        for made in asked("output", negated=False) or [()]:
+            if not fits(given, made, signature):
+                return False
+    return not any(fits(given, (), signature) for given in asked("input", negated=True)) and not any(
+        fits((), made, signature) for made in asked("output", negated=True)
+    )
+
+
+# ---------------------------------------------------------------- one page
+
+
+def _ordered(
+    read: Read, search: Search, order: Order, limit: int, after: Place | None
+) -> list[dict[str, Any]]:
+    common = {
+        "after": None if after is None else after.key,
+        "after_id": None if after is None else after.id,
+        "shown": _shown(order),
+        "limit": limit,
+    }
+    if order.field.kind != "metric":
+        asked = {
+            "order": order.field.stored,
+            "is_time": order.field.kind == "time",
+            "descending": order.descending,
+        }
+        return read("search/page", {**search.parameters(), **common, **asked})
+    sign = search.known.metrics[order.field.stored]
+    ranges = _ranges(search, order)
+    asked = {
+        "metric": order.field.stored,
+        "taken_on": order.device,
+        "sign": float(sign),
+        "descending": order.descending,
+        "ranges": [{"intervals": intervals(term.values, sign)} for term in ranges],
+    }
+    return read("search/page_by_metric", {**search.parameters(*ranges), **common, **asked})
+
+
+def _without_value(
+    read: Read, search: Search, order: Order, limit: int, after: Place | None
+) -> list[dict[str, Any]]:
+    parameters = search.parameters()
+    name, condition = has_value(order.field, order.device, search.known, wanted=False)
+    cast(Conditions, parameters)[name].append(condition)
+    asked = {
+        "order": "id",
+        "is_time": False,
+        "descending": False,
+        "after": None if after is None else after.id,
+        "after_id": None if after is None else after.id,
+        "shown": list[str](),
+        "limit": limit,
+    }
+    return [{**row, "key": None} for row in read("search/page", {**parameters, **asked})]
+
+
+def _ranges(search: Search, order: Order) -> list[Term]:
+    """The terms about the metric that is ordered by, which hold or not by the values that are read anyway."""
+    return [
+        term
+        for term in search.filter.of("metric")
+        if term.field == order.field and term.device == order.device and not term.negated
+    ]
+
+
+def _surely_valued(search: Search, order: Order) -> bool:
+    if order.field.kind == "metric":
+        return bool(_ranges(search, order))
+    return order.field.name in _ALWAYS_THERE
+
+
+def _shown(order: Order) -> list[str]:
+    return [order.field.stored] if order.field.kind == "metric" else []
+
+
+def _hit(row: dict[str, Any], order: Order, metrics: Mapping[str, int]) -> Hit:
+    found = summary_from(row)
+    if row["key"] is None:
+        return Hit(found)
+    if order.field.kind == "metric":
+        value = row["key"] * metrics[order.field.stored]
+        devices = sorted(
+            one["device"]
+            for one in row["measured"]
+            if one["value"] == value and (order.device is None or one["device"] == order.device)
+        )
+        return Hit(found, value, devices[0] if devices else None)
+    return Hit(found, row["properties"][order.field.stored])
