@@ -9,10 +9,10 @@ import pytest
 from esper_graph.config import Settings
 from esper_graph.errors import IdTakenError, SchemaVersionError
 from esper_graph.property_graph.catalogue import NamedQuery
-from esper_graph.store import changes, schema
+from esper_graph.store import changes, metrics, schema
 from esper_graph.store.engines import ConflictError, Engine, open_engine
 from tests.integration.statements import statement
-from tests.integration.stored import operation, perceptron, save
+from tests.integration.stored import change, operation, perceptron, save
 
 RULES = statement(
     "SHOW CONSTRAINTS YIELD labelsOrTypes, properties RETURN labelsOrTypes AS labels, properties",
@@ -160,3 +160,26 @@ def test_threads_that_race_for_one_id_never_share_it(engine: Engine) -> None:
     assert len(set(outcomes)) == 1
     holders = statement("MATCH (n:Named {id: 'wanted'}) RETURN count(n) AS n", returns="n")
     assert engine.read(holders) == [{"n": 1}]
+
+
+def test_what_an_older_version_did_not_write_is_written(engine: Engine) -> None:
+    schema.ensure(engine)
+    save(engine, perceptron(3, "inner"), perceptron(4, "outer"), perceptron(5, "other"))
+    for value, device in ((1.5, "cpu"), (-2.0, "gpu")):
+        metrics.record(engine, "outer", {"loss": value}, device, operation("metric.record"))
+    facts = statement(
+        "MATCH (b:Blueprint) OPTIONAL MATCH (m:Metric)-[:MEASURES]->(b) "
+        "RETURN b.id AS id, b.op_types AS ops, m.place AS place ORDER BY id, place",
+        returns="id, ops, place",
+    )
+    before = engine.read(facts)
+    assert [row["place"] is not None for row in before] == [False, False, True, True]
+    for text in (
+        "MATCH (v:SchemaVersion) SET v.version = 1",
+        "MATCH (b:Blueprint) REMOVE b.op_types",
+        "MATCH (m:Metric) REMOVE m.place",
+    ):
+        change(engine, text)
+    schema.ensure(engine)
+    assert [{**row, "ops": sorted(row["ops"])} for row in engine.read(facts)] == before
+    assert schema.version(engine) == schema.VERSION
