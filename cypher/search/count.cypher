@@ -4,35 +4,13 @@
 // param seed STRING where to begin: all, id, name, tag, category or family
 // param values LIST<STRING> what to begin from: ids, names, tags, categories or ancestors
 // param archived BOOLEAN whether archived ones count
-// param numbers LIST<MAP> conditions on numbers: `name`, `intervals` of `least` and `most`, `wanted`
-// param words LIST<MAP> conditions on texts: `name`, `values` or null for any, `wanted`
-// param parts LIST<MAP> conditions on parts of texts: `names`, `values` in lower case, `wanted`
-// param times LIST<MAP> conditions on times: `name`, `intervals` as ISO 8601 with `most` left out of them, `wanted`
-// param ops LIST<MAP> conditions on op types: `values`, `wanted`
-// param members LIST<MAP> conditions on ids: `ids`, a map whose keys they are, `wanted`
-// param signatures LIST<MAP> conditions on signatures: `texts`, a map whose keys they are, `wanted`
-// param devices LIST<MAP> conditions on devices: `gpu`, `capability` and `features` of one, `wanted`
-// param linked LIST<MAP> conditions on tags and categories: `label`, `values` or null for any, `wanted`
-// param kinds LIST<MAP> conditions on kinds of derivation: `values` or null for any, `wanted`
-// param kernels LIST<MAP> conditions on kernels: whether `ready`, `wanted`
-// param metrics LIST<MAP> conditions on newest values: `name`, `device` or null for the best one, `sign`, `intervals` times that sign, `wanted`
+// param conditions LIST<MAP> what must be so of each: `kind`, `wanted`, and what search/conditions.py writes for that kind
 // returns total
 // access read
 // try :param seed => 'tag'
 // try :param values => ['mlp']
 // try :param archived => false
-// try :param numbers => [{name: 'parameters', intervals: [{least: 1.0, most: 5000000.0}], wanted: true}]
-// try :param words => [{name: 'status', values: ['registered'], wanted: true}]
-// try :param parts => [{names: ['name', 'id'], values: ['mlp'], wanted: true}]
-// try :param times => [{name: 'registered_at', intervals: [{least: '2026-01-01T00:00:00Z', most: null}], wanted: true}]
-// try :param ops => [{values: ['linear'], wanted: true}]
-// try :param members => [{ids: {nothing: true}, wanted: false}]
-// try :param signatures => []
-// try :param devices => [{gpu: true, capability: 7.0, features: [], wanted: true}]
-// try :param linked => [{label: 'Tag', values: ['draft'], wanted: false}]
-// try :param kinds => [{values: ['merge'], wanted: false}]
-// try :param kernels => [{ready: true, wanted: false}]
-// try :param metrics => []
+// try :param conditions => [{kind: 'number', name: 'parameters', intervals: [{least: 1.0, most: 5000000.0}], wanted: true}]
 CALL () {
   WITH $seed AS seed WHERE seed = 'all'
   MATCH (b:Blueprint)
@@ -67,33 +45,28 @@ CALL () {
 UNWIND seeds AS b
 WITH b
 WHERE ($archived OR b.status <> 'archived')
-  AND (size($numbers) = 0 OR all(c IN $numbers WHERE c.wanted =
-    coalesce(any(i IN c.intervals WHERE b[c.name] >= i.least AND b[c.name] <= i.most), false)))
-  AND (size($words) = 0 OR all(c IN $words WHERE c.wanted =
-    (b[c.name] IS NOT NULL AND (c.values IS NULL OR b[c.name] IN c.values))))
-  AND (size($parts) = 0 OR all(c IN $parts WHERE c.wanted =
-    any(name IN c.names WHERE any(value IN c.values WHERE toLower(coalesce(b[name], '')) CONTAINS value))))
-  AND (size($times) = 0 OR all(c IN $times WHERE c.wanted = coalesce(any(i IN c.intervals
-    WHERE b[c.name] IS NOT NULL
-      AND (i.least IS NULL OR b[c.name] >= datetime(i.least)) AND (i.most IS NULL OR b[c.name] < datetime(i.most))), false)))
-  AND (size($ops) = 0 OR all(c IN $ops WHERE c.wanted =
-    any(value IN c.values WHERE value IN coalesce(b.op_types, []))))
-  AND (size($members) = 0 OR all(c IN $members WHERE c.wanted = coalesce(c.ids[b.id], false)))
-  AND (size($signatures) = 0 OR all(c IN $signatures WHERE
-    c.wanted = coalesce(c.texts[b.input_signature + ' -> ' + b.output_signature], false)))
-  AND (size($devices) = 0 OR all(c IN $devices WHERE c.wanted =
-    (coalesce(b.min_compute_capability, 0.0) <= c.capability AND (c.gpu OR NOT coalesce(b.requires_gpu, false))
-     AND all(feature IN coalesce(b.requires_features, []) WHERE feature IN c.features))))
-  AND (size($linked) = 0 OR all(c IN $linked WHERE c.wanted = (size(
-    [(b)-[:TAGGED|IN_CATEGORY]->(t) WHERE c.label IN labels(t) AND (c.values IS NULL OR t.name IN c.values) | 1]) > 0)))
-  AND (size($kinds) = 0 OR all(c IN $kinds WHERE c.wanted = (size(
-    [(b)-[d:DERIVED_FROM|DERIVED_FROM_EXTERNAL]->() WHERE c.values IS NULL OR d.kind IN c.values | 1]) > 0)))
-  AND (size($kernels) = 0 OR all(c IN $kernels WHERE c.wanted = (size(
-    [(b)<-[:COMPILED_FROM]-(k:Kernel) WHERE NOT c.ready OR (k.validation CONTAINS '"passed": true'
-      AND NOT k.validation CONTAINS '"passed": false') | 1]) > 0)))
-  AND (size($metrics) = 0 OR all(c IN $metrics WHERE c.wanted = coalesce(any(i IN c.intervals WHERE any(best IN
-    [reduce(found = null, value IN [(b)<-[:MEASURES]-(m:Metric)
-       WHERE m.name = c.name AND (c.device IS NULL OR m.device = c.device) | m.value * c.sign] |
-       CASE WHEN found IS NULL OR value < found THEN value ELSE found END)]
-    WHERE best >= i.least AND best <= i.most)), false)))
+  AND all(c IN $conditions WHERE c.wanted = CASE c.kind
+    WHEN 'number' THEN coalesce(any(i IN c.intervals WHERE b[c.name] >= i.least AND b[c.name] <= i.most), false)
+    WHEN 'metric' THEN coalesce(any(i IN c.intervals WHERE any(best IN
+      [reduce(found = null, value IN [(b)<-[:MEASURES]-(m:Metric)
+         WHERE m.name = c.name AND (c.device IS NULL OR m.device = c.device) | m.value * c.sign] |
+         CASE WHEN found IS NULL OR value < found THEN value ELSE found END)]
+      WHERE best >= i.least AND best <= i.most)), false)
+    WHEN 'link' THEN size([(b)-[:TAGGED|IN_CATEGORY]->(t)
+      WHERE c.label IN labels(t) AND (c.values IS NULL OR t.name IN c.values) | 1]) > 0
+    WHEN 'op' THEN any(value IN c.values WHERE value IN coalesce(b.op_types, []))
+    WHEN 'word' THEN b[c.name] IS NOT NULL AND (c.values IS NULL OR b[c.name] IN c.values)
+    WHEN 'part' THEN any(name IN c.names WHERE any(value IN c.values WHERE toLower(coalesce(b[name], '')) CONTAINS value))
+    WHEN 'time' THEN coalesce(any(i IN c.intervals WHERE b[c.name] IS NOT NULL
+      AND (i.least IS NULL OR b[c.name] >= datetime(i.least)) AND (i.most IS NULL OR b[c.name] < datetime(i.most))), false)
+    WHEN 'signature' THEN coalesce(c.texts[b.input_signature + ' -> ' + b.output_signature], false)
+    WHEN 'member' THEN coalesce(c.ids[b.id], false)
+    WHEN 'kind' THEN size([(b)-[d:DERIVED_FROM|DERIVED_FROM_EXTERNAL]->()
+      WHERE c.values IS NULL OR d.kind IN c.values | 1]) > 0
+    WHEN 'kernel' THEN size([(b)<-[:COMPILED_FROM]-(k:Kernel) WHERE NOT c.ready
+      OR (k.validation CONTAINS '"passed": true' AND NOT k.validation CONTAINS '"passed": false') | 1]) > 0
+    WHEN 'device' THEN coalesce(b.min_compute_capability, 0.0) <= c.capability
+      AND (c.gpu OR NOT coalesce(b.requires_gpu, false))
+      AND all(feature IN coalesce(b.requires_features, []) WHERE feature IN c.features)
+    END)
 RETURN count(b) AS total;

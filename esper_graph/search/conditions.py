@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from esper_graph.config.manifest import Device
-from esper_graph.search.fields import PARAMETERS, Field
+from esper_graph.search.fields import Field
 from esper_graph.search.language import Filter, Term
 from esper_graph.search.values import Interval, Span
 
-Conditions = dict[str, list[dict[str, Any]]]
+Condition = dict[str, Any]
 EVERYWHERE = Interval()
 
 
@@ -31,30 +31,27 @@ class Known:
     metrics: Mapping[str, int]
 
 
-def conditions(filter_: Filter, known: Known, *, leaving_out: Iterable[Term] = ()) -> Conditions:
+def conditions(filter_: Filter, known: Known, *, leaving_out: Iterable[Term] = ()) -> list[Condition]:
     """Write the terms of a filter as conditions.
 
     Args:
         leaving_out: Terms that hold anyway, by where the search begins or what it is ordered by.
     """
     left_out = list(leaving_out)
-    found: Conditions = {name: [] for name in sorted({*PARAMETERS.values(), "parts"})}
-    for term in filter_.terms:
-        if any(term is one for one in left_out) or (term.field is not None and term.field.kind == "shape"):
-            continue
-        name, condition = _condition(term, known)
-        found[name].append({**condition, "wanted": not term.negated})
-    found["signatures"] = [
-        {"texts": dict.fromkeys(texts, True), "wanted": True} for texts in known.signatures
+    shapes = [
+        {"kind": "signature", "texts": dict.fromkeys(texts, True), "wanted": True}
+        for texts in known.signatures
     ]
-    return found
+    return shapes + [
+        {**_condition(term, known), "wanted": not term.negated}
+        for term in filter_.terms
+        if not any(term is one for one in left_out) and (term.field is None or term.field.kind != "shape")
+    ]
 
 
-def has_value(field: Field, device: str | None, known: Known, *, wanted: bool) -> tuple[str, dict[str, Any]]:
+def has_value(field: Field, device: str | None, known: Known, *, wanted: bool) -> Condition:
     """Write the condition that blueprints have a value of what they are ordered by, or have none."""
-    term = Term(field, device, "=", ())
-    name, condition = _condition(term, known)
-    return name, {**condition, "wanted": wanted}
+    return {**_condition(Term(field, device, "=", ()), known), "wanted": wanted}
 
 
 def intervals(values: Iterable[object], sign: int = 1) -> list[dict[str, float]]:
@@ -64,23 +61,23 @@ def intervals(values: Iterable[object], sign: int = 1) -> list[dict[str, float]]
     return [{"least": least, "most": most} for least, most in pairs]
 
 
-def _condition(term: Term, known: Known) -> tuple[str, dict[str, Any]]:
+def _condition(term: Term, known: Known) -> Condition:
     if term.field is None:
-        return "parts", {"names": ["name", "id"], "values": _lower(term)}
+        return {"kind": "part", "names": ["name", "id"], "values": _lower(term)}
     if term.operator == "~":
-        return "parts", {"names": [term.field.stored], "values": _lower(term)}
-    return term.field.parameter, _WRITERS[term.field.kind](term, known)
+        return {"kind": "part", "names": [term.field.stored], "values": _lower(term)}
+    return {"kind": term.field.condition, **_WRITERS[term.field.kind](term, known)}
 
 
 def _lower(term: Term) -> list[str]:
     return [str(value).lower() for value in term.values]
 
 
-def _number(term: Term, known: Known) -> dict[str, Any]:
+def _number(term: Term, known: Known) -> Condition:
     return {"name": _stored(term), "intervals": intervals(term.values)}
 
 
-def _metric(term: Term, known: Known) -> dict[str, Any]:
+def _metric(term: Term, known: Known) -> Condition:
     name = _stored(term)
     sign = known.metrics[name]
     return {
@@ -91,7 +88,7 @@ def _metric(term: Term, known: Known) -> dict[str, Any]:
     }
 
 
-def _time(term: Term, known: Known) -> dict[str, Any]:
+def _time(term: Term, known: Known) -> Condition:
     spans = [cast(Span, value) for value in term.values]
     written = [
         {
@@ -103,31 +100,31 @@ def _time(term: Term, known: Known) -> dict[str, Any]:
     return {"name": _stored(term), "intervals": written}
 
 
-def _word(term: Term, known: Known) -> dict[str, Any]:
+def _word(term: Term, known: Known) -> Condition:
     return {"name": _stored(term), "values": list(term.values) or None}
 
 
-def _op(term: Term, known: Known) -> dict[str, Any]:
+def _op(term: Term, known: Known) -> Condition:
     return {"values": list(term.values)}
 
 
-def _link(term: Term, known: Known) -> dict[str, Any]:
+def _link(term: Term, known: Known) -> Condition:
     return {"label": _stored(term), "values": list(term.values) or None}
 
 
-def _kind(term: Term, known: Known) -> dict[str, Any]:
+def _kind(term: Term, known: Known) -> Condition:
     return {"values": list(term.values) or None}
 
 
-def _family(term: Term, known: Known) -> dict[str, Any]:
+def _family(term: Term, known: Known) -> Condition:
     return {"ids": {one: True for value in term.values for one in known.families[str(value)]}}
 
 
-def _kernel(term: Term, known: Known) -> dict[str, Any]:
+def _kernel(term: Term, known: Known) -> Condition:
     return {"ready": bool(term.values)}
 
 
-def _device(term: Term, known: Known) -> dict[str, Any]:
+def _device(term: Term, known: Known) -> Condition:
     device = known.devices[str(term.values[0])]
     return {
         "gpu": device.gpu,
@@ -141,7 +138,7 @@ def _stored(term: Term) -> str:
     return term.field.stored
 
 
-_WRITERS: Mapping[str, Callable[[Term, Known], dict[str, Any]]] = MappingProxyType(
+_WRITERS: Mapping[str, Callable[[Term, Known], Condition]] = MappingProxyType(
     {
         "number": _number,
         "metric": _metric,

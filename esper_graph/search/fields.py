@@ -41,26 +41,10 @@ class Field:
         return PARTS if self.kind == "word" else EQUALITIES
 
     @property
-    def parameter(self) -> str:
-        """The parameter of the files in `cypher/search/` that carries its conditions."""
-        return PARAMETERS[self.kind]
+    def condition(self) -> str:
+        """The kind of condition in the files of `cypher/search/`."""
+        return {"family": "member", "shape": "signature"}.get(self.kind, self.kind)
 
-
-PARAMETERS: Mapping[Kind, str] = MappingProxyType(
-    {
-        "number": "numbers",
-        "time": "times",
-        "word": "words",
-        "op": "ops",
-        "link": "linked",
-        "kind": "kinds",
-        "metric": "metrics",
-        "family": "members",
-        "shape": "signatures",
-        "kernel": "kernels",
-        "device": "devices",
-    }
-)
 
 _TABLE = (
     Field("tag", "link", "a tag", "tag:transformer", "Tag"),
@@ -135,13 +119,13 @@ def help_lines() -> list[str]:
 
 def table_of_fields() -> str:
     """Write the fields as the table of `docs/search.md`."""
-    lines = ["| field | operators | what it asks | example | parameter |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| field | operators | what it asks | example | condition |", "| --- | --- | --- | --- | --- |"]
     fields = [*_TABLE, Field("METRIC@DEVICE", "metric", "the newest value of a metric", "latency_ms@cpu<5")]
     for one in fields:
         name, short = _names(one)
         names = f"`{name}`" + (f", `{short}`" if short else "")
         operators = " ".join(one.operators)
-        lines.append(f"| {names} | `{operators}` | {one.meaning} | `{one.example}` | `${one.parameter}` |")
+        lines.append(f"| {names} | `{operators}` | {one.meaning} | `{one.example}` | `{one.condition}` |")
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from esper_graph.property_graph.found import Facet, Hit, Page
 from esper_graph.property_graph.rows import summary_from
 from esper_graph.search import page_token
 from esper_graph.search.begin import Begin, Read, begin
-from esper_graph.search.conditions import Conditions, Known, conditions, has_value, intervals
+from esper_graph.search.conditions import Known, conditions, has_value, intervals
 from esper_graph.search.fields import Field
 from esper_graph.search.language import Filter, Term
 from esper_graph.search.page_token import Place
@@ -53,7 +53,7 @@ class Search:
             "seed": self.begin.seed,
             "values": list(self.begin.values),
             "archived": self.archived,
-            **conditions(self.filter, self.known, leaving_out=left_out),
+            "conditions": conditions(self.filter, self.known, leaving_out=left_out),
         }
 
 
@@ -206,8 +206,8 @@ def _without_value(
     read: Read, search: Search, order: Order, limit: int, after: Place | None
 ) -> list[dict[str, Any]]:
     parameters = search.parameters()
-    name, condition = has_value(order.field, order.device, search.known, wanted=False)
-    cast(Conditions, parameters)[name].append(condition)
+    without = has_value(order.field, order.device, search.known, wanted=False)
+    parameters["conditions"].append(without)
     asked = {
         "order": "id",
         "is_time": False,
