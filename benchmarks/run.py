@@ -19,7 +19,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
-SUBJECTS = ("ir", "proof", "registry", "lineage", "diff", "similarity", "cli", "compile", "importing")
+SUBJECTS = (
+    *("ir", "proof", "registry", "lineage", "search", "diff"),
+    *("similarity", "cli", "compile", "importing"),
+)
 
 Contender = Callable[[], float]
 """Runs once and returns its figure in the subject's unit."""

@@ -8,7 +8,9 @@ from esper_graph.cli.context import output_options, registry
 from esper_graph.cli.output import cell, columns, completeness, document, emit, emit_answer, note, table
 
 if TYPE_CHECKING:
-    from esper_graph.property_graph.found import Choice
+    from collections.abc import Callable
+
+    from esper_graph.property_graph.found import Choice, Point
 
 _FACETS = ("tag", "category", "op", "status", "author", "device", "signature")
 _LANGUAGE = """
@@ -48,12 +50,11 @@ def _filtered(command: Any) -> Any:
 def search(filter_: str, as_json: bool, quiet: bool, **options: Any) -> None:
     """Find blueprints, one page at a time."""
     found = registry().search(filter_, **options)
-    shown = {
-        **columns("id", "name=blueprint.name"),
-        **({} if options["order"] == "registered" else columns("value")),
-        **({"device": lambda hit: hit.device} if "@" in options["order"] else {}),
-        **columns("parameters=blueprint.parameters", "status=blueprint.status", "tags=blueprint.tags"),
-    }
+    ordered = [] if options["order"] == "registered" else ["value", "device"]
+    shown = columns(
+        *("id", "name=blueprint.name", *ordered),
+        *("parameters=blueprint.parameters", "status=blueprint.status", "tags=blueprint.tags"),
+    )
 
     def people() -> None:
         if found:
@@ -97,10 +98,7 @@ def facets(filter_: str, by: tuple[str, ...], archived: bool, as_json: bool, qui
 def pareto(filter_: str, figures: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
     """Find the blueprints that no other beats in every figure."""
     found = registry().pareto(figures, filter=filter_, **options)
-    shown = {
-        **columns("id", "name"),
-        **{name: lambda one, place=place: one.values[place] for place, name in enumerate(figures)},
-    }
+    shown = {**columns("id", "name"), **{name: _value(place) for place, name in enumerate(figures)}}
 
     def people() -> None:
         if found:
@@ -111,6 +109,10 @@ def pareto(filter_: str, figures: tuple[str, ...], as_json: bool, quiet: bool, *
         note(f"of {found.considered:,} blueprints, {found.without_values:,} lack one of the figures")
 
     emit(found, as_json=as_json, quiet=quiet, ids=lambda: [one.id for one in found], people=people)
+
+
+def _value(place: int) -> "Callable[[Point], float]":
+    return lambda point: point.values[place]
 
 
 def _budget(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:

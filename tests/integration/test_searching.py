@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from esper_graph.config import Settings
 from esper_graph.errors import BlueprintNotFoundError, FilterError, NothingFitsError
-from esper_graph.ir.specs import Derivation
+from esper_graph.ir.specs import Derivation, DerivationKind
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store import changes, kernels, metrics, schema
 from esper_graph.store.engines import Engine
@@ -20,7 +21,7 @@ from tests.integration.stored import COUNT, operation, perceptron, save
 from tests.integration.test_store_kernels import made
 
 TAGS, AUTHORS, DEVICES = ("small", "wide", "odd", "mobile"), ("Ada", "Grace Hopper"), ("cpu", "gpu_v100")
-CATEGORY = {"mobile": "efficiency"}
+CAME: tuple[DerivationKind, ...] = ("mutation", "merge", "crossover")
 SIGN = {"latency_ms": 1, "accuracy": -1}
 
 
@@ -59,7 +60,7 @@ def populate(engine: Engine, count: int = 24) -> list[Fact]:
         author, capability = random.choice(AUTHORS), random.choice([0.0, 0.0, 7.0, 7.5])
         features = frozenset(random.choice([[], [], ["tensor_cores"], ["bf16", "tensor_cores"]]))
         parents = random.sample(facts, min(len(facts), random.choice([0, 1, 1, 2])))
-        kind = random.choice(["mutation", "merge", "crossover"])
+        kind = random.choice(CAME)
         hidden = 3 + number
         name = f"mlp_{hidden}"
         save(
@@ -305,7 +306,7 @@ def test_generated_filters_find_what_a_walk_over_the_facts_finds(
     plain = [one for one in facts if not _net(one)]
     nets = "".join(f" -id:{one.id}" for one in facts if _net(one))
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         st.lists(terms(), max_size=4),
         st.sampled_from(ORDERS),
@@ -482,12 +483,13 @@ def test_tokens_of_other_queries_and_damaged_ones_are_refused(registry: Blueprin
     token = registry.search(limit=2).next_page
     assert token is not None
     assert registry.search(limit=5, page=token)
-    for other in (
+    others: list[dict[str, Any]] = [
         {"filter": "tag:small"},
         {"order": "parameters"},
         {"reverse": True},
         {"archived": True},
-    ):
+    ]
+    for other in others:
         with pytest.raises(FilterError, match="another query"):
             registry.search(page=token, **other)
     for damaged in (token[:-1], token[1:], token + "A", token.swapcase(), "", "ü", token[:12]):
