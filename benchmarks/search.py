@@ -25,7 +25,7 @@ from esper_graph.property_graph.places import place
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
 
-BLUEPRINTS, BATCH, ROUNDS, PAGE = 100_000, 2_000, 40, 25
+BLUEPRINTS, BATCH, ROUNDS, PAGE = 100_000, 2_000, 20, 25
 AT = "2026-11-25T12:00:00Z"
 OPS = ("linear", "conv2d", "attention", "activation", "normalization", "softmax", "add", "mul")
 SHARES = {"common": 0.2, "some": 0.05, "rare": 0.005}
