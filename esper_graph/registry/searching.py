@@ -7,7 +7,7 @@ from esper_graph.errors import ConfigError, FilterError, NothingFitsError, close
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.found import Choice, Facet, Front, Hit, Page, Point
 from esper_graph.property_graph.records import KernelRecord
-from esper_graph.registry.base import OpenStore
+from esper_graph.registry.similar import Similarity
 
 if TYPE_CHECKING:
     from esper_graph.search.begin import Read
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from esper_graph.search.run import Order, Search
 
 _PAGE = 25
+_NEAR = 1_000
 _NO_BUDGET: Mapping[str, float] = {}
 
 
-class Searching(OpenStore):
+class Searching(Similarity):
     """What finds blueprints by what they are, how they measure and what fits them."""
 
     def search(
@@ -230,8 +231,20 @@ class Searching(OpenStore):
             metrics=self._directions,
             devices={one.name: one for one in self.manifest.benchmarks.devices},
             resolve=self._id,
+            near=self._near,
             archived=archived,
         )
+
+    def _near(self, blueprint_id: str) -> list[str]:
+        """The ids of all that is nearly the same."""
+        found = self.near_duplicates(blueprint_id, limit=_NEAR)
+        if not found.complete:
+            raise FilterError(
+                f"more than {_NEAR:,} blueprints are nearly the same as `{blueprint_id}`",
+                f"near:{blueprint_id}",
+                hint=f"list the nearest: `esper-graph similar {blueprint_id}`",
+            )
+        return [one.id for one in found]
 
     def _check_devices(self, parsed: "Filter") -> None:
         """Refuse devices that neither the manifest nor a measurement names."""

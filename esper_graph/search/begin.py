@@ -1,7 +1,7 @@
 """Where a search begins: with the fewest blueprints among which all that it finds must be.
 
-In this order: ids that are named, a family, a name, a tag or category that few have, a metric that few have
-in the range, and else the rarest tag or category, or all blueprints.
+In this order: what is near, ids that are named, a family, a name, a tag or category that few have, a metric
+that few have in the range, and else the rarest tag or category, or all blueprints.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,13 +31,17 @@ class Begin(NamedTuple):
     held: tuple[Term, ...] = ()
 
 
-def begin(read: Read, filter_: Filter, ids: Mapping[str, str]) -> Begin:
+def begin(read: Read, filter_: Filter, ids: Mapping[str, str], near: Mapping[str, tuple[str, ...]]) -> Begin:
     """Decide where to begin.
 
     Args:
         ids: For each id or alias of a family that the filter names, the id.
+        near: For each id or alias that the filter names, the ids of what is nearly the same.
     """
     terms = [term for term in filter_.terms if term.field and not term.negated and term.values]
+    for term in terms:
+        if _is(term, "near"):
+            return Begin("id", tuple(one for value in term.values for one in near[str(value)]), (term,))
     for name in ("id", "derived-from", "name"):
         for term in terms:
             if term.field is not None and term.field.name == name and term.operator == "=":

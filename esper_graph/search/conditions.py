@@ -20,12 +20,14 @@ class Known:
 
     Attributes:
         families: For each id that is named, the ids that descend from it; not of the seed's.
+        near: For each id that is named, the ids of what is nearly the same.
         signatures: For each term about shapes, whether signatures fit, as one text each.
         devices: The devices of the manifest by name.
         metrics: 1 where lower values of a metric are better, -1 where higher ones are.
     """
 
     families: Mapping[str, Iterable[str]]
+    near: Mapping[str, Iterable[str]]
     signatures: tuple[tuple[str, ...], ...]
     devices: Mapping[str, Device]
     metrics: Mapping[str, int]
@@ -120,6 +122,10 @@ def _family(term: Term, known: Known) -> Condition:
     return {"ids": {one: True for value in term.values for one in known.families[str(value)]}}
 
 
+def _near(term: Term, known: Known) -> Condition:
+    return {"ids": {one: True for value in term.values for one in known.near[str(value)]}}
+
+
 def _kernel(term: Term, known: Known) -> Condition:
     return {"ready": bool(term.values)}
 
@@ -148,6 +154,7 @@ _WRITERS: Mapping[str, Callable[[Term, Known], Condition]] = MappingProxyType(
         "link": _link,
         "kind": _kind,
         "family": _family,
+        "near": _near,
         "kernel": _kernel,
         "device": _device,
     }

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 Kind = Literal[
-    "number", "time", "word", "op", "link", "kind", "metric", "family", "shape", "kernel", "device"
+    "number", "time", "word", "op", "link", "kind", "metric", "family", "near", "shape", "kernel", "device"
 ]
 COMPARISONS = (":", "=", "<", "<=", ">", ">=")
 EQUALITIES = (":", "=")
@@ -43,7 +43,7 @@ class Field:
     @property
     def condition(self) -> str:
         """The kind of condition in the files of `cypher/search/`."""
-        return {"family": "member", "shape": "signature"}.get(self.kind, self.kind)
+        return {"family": "member", "near": "member", "shape": "signature"}.get(self.kind, self.kind)
 
 
 _TABLE = (
@@ -63,6 +63,7 @@ _TABLE = (
     ),
     Field("kind", "kind", "how it came to be: the kind of one of its derivations", "kind:mutation,merge"),
     Field("derived-from", "family", "what it descends from", "derived-from:ID"),
+    Field("near", "near", "what it is nearly the same as", "near:ID"),
     Field("parameters", "number", "trainable numbers", "params<5e6", "parameters", "params"),
     Field("flops", "number", "FLOPs at the reference sizes", "flops<=1e9", "flops"),
     Field("macs", "number", "multiply-adds at the reference sizes", "macs<5e8", "macs"),

@@ -188,7 +188,7 @@ def _field(name: str, device: str | None, text: str, place: int, metrics: Mappin
 
 
 def _values(found: Field, operator: str, items: Sequence[str]) -> tuple[Value, ...]:
-    if items == [ANY] and operator == "=" and found.kind not in {"family", "shape", "device", "op"}:
+    if items == [ANY] and operator == "=" and found.kind not in {"family", "near", "shape", "device", "op"}:
         return ()
     match found.kind:
         case "number" | "metric":

@@ -1,6 +1,6 @@
 """Run filters: begin with the fewest blueprints, keep those that meet the rest, and order them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -64,19 +64,22 @@ def prepare(
     metrics: Mapping[str, int],
     devices: Mapping[str, Device],
     resolve: Callable[[str], str],
+    near: Callable[[str], Iterable[str]],
     archived: bool = False,
 ) -> Search:
     """Look up what a filter refers to, and decide where the search begins.
 
     Args:
         resolve: The id behind an id or alias.
+        near: The ids of what is nearly the same as one.
         archived: Whether archived ones count; asking for their status does the same.
 
     Raises:
         BlueprintNotFoundError: The filter refers to one that does not exist.
     """
     ids = {str(value): resolve(str(value)) for term in filter_.of("family") for value in term.values}
-    start = begin(read, filter_, ids)
+    close = {str(value): tuple(near(str(value))) for term in filter_.of("near") for value in term.values}
+    start = begin(read, filter_, ids, close)
     families = {
         text: _descendants(read, one)
         for text, one in ids.items()
@@ -92,7 +95,7 @@ def prepare(
         and not term.negated
         for term in filter_.terms
     )
-    known = Known(families, (), devices, metrics)
+    known = Known(families, close, (), devices, metrics)
     found = Search(filter_, known, start, archived)
     if not filter_.of("shape"):
         return found

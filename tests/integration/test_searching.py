@@ -442,6 +442,19 @@ def test_the_best_that_fits_is_chosen_or_it_is_said_why_none_is(
     )
 
 
+def test_what_is_nearly_the_same_is_found(registry: BlueprintRegistry, facts: list[Fact]) -> None:
+    start = next(one.id for one in facts if one.status != "archived")
+    near = {one.id for one in registry.near_duplicates(start, limit=100)}
+    assert near
+    assert {hit.id for hit in registry.search(f"near:{start}", limit=100)} == near
+    small = {one.id for one in facts if one.id in near and "small" in one.tags}
+    assert {hit.id for hit in registry.search(f"tag:small near:{start}", limit=100)} == small
+    here = {one.id for one in facts if one.status != "archived"}
+    assert {hit.id for hit in registry.search(f"-near:{start}", limit=100)} == here - near
+    with pytest.raises(BlueprintNotFoundError):
+        registry.search("near:nothing")
+
+
 # ---------------------------------------------------------------- what must be refused
 
 HOSTILE = (

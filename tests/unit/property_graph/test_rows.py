@@ -22,6 +22,7 @@ from esper_graph.property_graph.rows import (
     save_row,
 )
 from esper_graph.store.engines.values import message_bytes
+from tests.unit.ir.test_blocks import tower
 
 
 def blueprint(**fields: Any) -> BlueprintIR:
@@ -127,6 +128,17 @@ def test_counts_and_costs_stand_on_the_record() -> None:
     assert (properties["op_count"], properties["edge_count"], properties["depth"]) == (5, 5, 2)
     assert properties["input_signature"] == "float32[batch, 2*time, 8]"
     assert properties["output_signature"] == "float32[batch, 2*time, 2]"
+
+
+def test_op_types_and_the_need_of_a_gpu_are_those_of_the_blocks_too() -> None:
+    value = tower(2)
+    properties = save_row(value, value.cost(), operation_id="op")["properties"]
+    assert properties["op_types"] == sorted({node.op_type for node in value.expanded.nodes})
+    assert "block" not in properties["op_types"]
+    assert "requires_gpu" not in properties
+    nodes = [node.model_copy(update={"requires_gpu": True}) for node in value.expanded.nodes]
+    heavy = value.expanded.changed(nodes=nodes)
+    assert save_row(heavy, heavy.cost(), operation_id="op")["properties"]["requires_gpu"] is True
 
 
 def test_no_op_has_an_attribute_with_a_reserved_name() -> None:
