@@ -95,4 +95,4 @@ def _replace(engine: Engine, operation: Operation, found: Mapping[str, Likeness]
         write_likeness(transaction, found)
         note_event(transaction, operation, ids)
 
-    engine.write(work, name=operation.action, retry_conflicts=True)
+    engine.write(work, name=operation.action, retry_conflicts=True, in_turn=True)

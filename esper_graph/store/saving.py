@@ -163,6 +163,7 @@ class Batch:
                     lambda transaction: self._write(engine, transaction),
                     name=self._operation.action,
                     retry_conflicts=True,
+                    in_turn=True,
                 )
             except _StaleError:  # a parent came, went or got another id between look-up and write
                 if attempt == _ATTEMPTS:

@@ -155,7 +155,7 @@ def near_duplicates(
     near = engine.read(get("similarity/one_edit"), {"keys": asked.likeness.edit_keys, **bounds})
     look = choose(engine, asked, most_read, most_rest=round(at_least * asked.likeness.count, _DIGITS))
     scored = _candidates(engine, asked, look, score="duplicate", limit=MOST_CANDIDATES + 1, at_least=at_least)
-    sure = [row["id"] for row in (*same, *near)]
+    sure = dict.fromkeys(row["id"] for row in (*same, *near))
     ids = list(dict.fromkeys([*sure, *scored]))
     read = _read(engine, asked, ids[:MOST_CANDIDATES], "duplicate")
     found = [one for one in read if one.id in sure or round(one.duplicate, _DIGITS) >= at_least]

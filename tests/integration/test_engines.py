@@ -189,6 +189,34 @@ def test_a_conflict_is_tried_five_times_when_asked(unique: Engine) -> None:
     assert len(attempts) == 1 + 5
 
 
+def test_writers_in_turn_wait_where_the_engine_would_let_them_fail(unique: Engine) -> None:
+    """On a server they need no turns: it locks what they both touch."""
+    events: list[str] = []
+    inside, other_is_done = threading.Event(), threading.Event()
+
+    def first(transaction: Transaction) -> None:
+        transaction.run(MERGE, {"key": "first"})
+        inside.set()
+        other_is_done.wait(0.5 if unique.name == "embedded" else 60)
+        events.append("first")
+
+    def second(transaction: Transaction) -> None:
+        transaction.run(MERGE, {"key": "second"})
+        events.append("second")
+
+    def run_second() -> None:
+        inside.wait(60)
+        unique.write(second, in_turn=True)
+        other_is_done.set()
+
+    other = threading.Thread(target=run_second)
+    other.start()
+    unique.write(first, in_turn=True)
+    other.join()
+    assert events == (["first", "second"] if unique.name == "embedded" else ["second", "first"])
+    assert unique.read(COUNT) == [{"things": 2}]
+
+
 def test_threads_that_merge_the_same_keys_make_each_once_and_lose_no_update(unique: Engine) -> None:
     errors: list[EsperGraphError] = []
 

@@ -100,7 +100,12 @@ class Engine(Protocol):
         ...
 
     def write(
-        self, work: Callable[[Transaction], _T], *, name: str = "write", retry_conflicts: bool = False
+        self,
+        work: Callable[[Transaction], _T],
+        *,
+        name: str = "write",
+        retry_conflicts: bool = False,
+        in_turn: bool = False,
     ) -> _T:
         """Run `work` in one managed transaction and return what it returns.
 
@@ -111,6 +116,8 @@ class Engine(Protocol):
             name: What the transaction is for; the server's query log shows it.
             retry_conflicts: Run again after a broken uniqueness constraint too. For work that only
                 MERGEs: on the embedded engine the loser of a race learns of it in this way.
+            in_turn: Wait for others who write in turn. For work that touches what nearly all of them touch:
+                the embedded engine knows no waiting, so that all but one would do their work again.
 
         Raises:
             ConflictError: A uniqueness constraint was broken.

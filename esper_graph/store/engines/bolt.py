@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -82,7 +83,12 @@ class BoltEngine(Engine):
         return self._repeat(query.name, once)
 
     def write(
-        self, work: Callable[[Transaction], _T], *, name: str = "write", retry_conflicts: bool = False
+        self,
+        work: Callable[[Transaction], _T],
+        *,
+        name: str = "write",
+        retry_conflicts: bool = False,
+        in_turn: bool = False,
     ) -> _T:
         """See `Engine.write`."""
         last = name
@@ -98,7 +104,7 @@ class BoltEngine(Engine):
         unit = self._unit(name, inside)
 
         def once(driver: neo4j.Driver) -> _T:
-            with self._session(driver) as session:
+            with self._connector.turn() if in_turn else nullcontext(), self._session(driver) as session:
                 return session.execute_write(unit)
 
         return self._repeat(lambda: last, once, retry_conflicts=retry_conflicts)

@@ -1,5 +1,6 @@
 """What the engines differ in: where they are and what keeps them there. No driver is needed to know it."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -60,6 +61,10 @@ class Connector(Protocol):
         Raises:
             StoreUnavailableError: Nothing answers.
         """
+        ...
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Wait for a turn among the writers, in any process, who would not wait for one another."""
         ...
 
     def recover(self, lost: Endpoint) -> Endpoint:

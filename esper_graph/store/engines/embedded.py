@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,6 +151,10 @@ class EmbeddedConnector:
                 directory=self._data,
             ),
         )
+
+    def turn(self) -> AbstractContextManager[int]:
+        """Wait until no other writer has its turn: the engine lets all but one fail at the commit."""
+        return _locked(self._data / "write.lock")
 
     def recover(self, lost: Endpoint) -> Endpoint:
         """Start the engine again where it died; clients of any process may come first."""

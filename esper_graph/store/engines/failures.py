@@ -32,6 +32,12 @@ class Kind(Enum):
     FINAL = "the next time would be the same"
 
 
+# What the driver does not count as retryable: two transactions that delete and match at once, and two that
+# change the same record of the embedded engine, which only its message tells.
+_VANISHED = "Neo.ClientError.Statement.EntityNotFound"
+_PLEASE = "Please retry the operation"
+
+
 def kind(error: DriverError | Neo4jError) -> Kind:
     """Classify a failure."""
     if isinstance(error, IncompleteCommit):
@@ -40,8 +46,7 @@ def kind(error: DriverError | Neo4jError) -> Kind:
         return Kind.LOST
     if isinstance(error, ConstraintError):
         return Kind.CONFLICT
-    # Seen where two transactions delete and match at once; the driver does not count it as retryable.
-    if error.is_retryable() or _code(error) == "Neo.ClientError.Statement.EntityNotFound":
+    if error.is_retryable() or _code(error) == _VANISHED or _PLEASE in str(error):
         return Kind.CONTENTION
     return Kind.FINAL
 
