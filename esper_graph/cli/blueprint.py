@@ -6,6 +6,7 @@ from esper_graph.cli import changing, checking, listing, optimizing, registering
 from esper_graph.cli.cost import cost
 from esper_graph.cli.diff import diff
 from esper_graph.cli.importing import import_
+from esper_graph.cli.motif import motif
 
 
 @click.group(no_args_is_help=True)
@@ -19,6 +20,7 @@ for _command in (
     showing.show,
     *listing.COMMANDS,
     *searching.COMMANDS,
+    motif,
     diff,
     cost,
     *checking.COMMANDS,

@@ -226,6 +226,22 @@ class CompileAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class MotifMatch:
+    """One place of a motif.
+
+    Attributes:
+        nodes: Ids of the nodes of the chain, in order.
+        source: The node that leads around the chain, where a residual was asked for.
+        target: The node in which both ways meet.
+    """
+
+    blueprint: str
+    nodes: tuple[str, ...]
+    source: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Damage:
     """One thing in the store that is not as it was written.
 

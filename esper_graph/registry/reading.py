@@ -7,7 +7,7 @@ from esper_graph.errors import ConfigError, UntrustedKernelError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.metadata import BlueprintMetadata
 from esper_graph.property_graph.answer import Answer
-from esper_graph.property_graph.records import Damage, EventRecord, MetricRecord, Summary
+from esper_graph.property_graph.records import Damage, EventRecord, MetricRecord, MotifMatch, Summary
 from esper_graph.registry.base import OpenStore
 
 Identity = Literal["fingerprint", "normal"]
@@ -103,6 +103,23 @@ class Reading(OpenStore):
         return metrics.ranking(
             self.engine, metric, direction, min_value=min_value, max_value=max_value, device=device
         )
+
+    def motifs(self, motif: str, *, limit: int | None = None) -> Answer[MotifMatch]:
+        """Find chains of ops inside of blueprints, such as `conv > norm > activation, residual`.
+
+        Args:
+            motif: Op types or families, `|` between alternatives, `>` between steps; `, residual` asks for a
+                node that feeds both the first step and a node that the last step feeds.
+            limit: Most places to list; the answer says how many there are.
+
+        Raises:
+            QueryError: It is no motif, or the limit is below 1.
+        """
+        from esper_graph.search.motif import parse_motif
+        from esper_graph.store import motifs
+
+        wanted = parse_motif(motif)
+        return motifs.motifs(self.engine, wanted.steps, residual=wanted.residual, limit=limit)
 
     def metadata(self, blueprint_id: str) -> BlueprintMetadata:
         """Compute what is known about a blueprint besides its content.
