@@ -9,7 +9,7 @@ Nothing of esper_graph itself goes through it. Install it with `pip install "esp
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUntypedBaseClass=false
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from esper_graph.errors import ConfigError, FormatError, Problem, QueryError, StoreUnavailableError
@@ -244,7 +244,11 @@ def _time(value: Any) -> Any:
     if native is None:
         return value
     moment = native()
-    return moment.astimezone(UTC) if isinstance(moment, datetime) else moment
+    if not isinstance(moment, datetime):
+        return moment
+    # It loses a nanosecond, and so would cut off a microsecond: .001318 comes as .001317999.
+    microseconds = (round(value.second % 1 * 1e9) + 1) // 1000
+    return moment.replace(microsecond=0).astimezone(UTC) + timedelta(microseconds=microseconds)
 
 
 # ---------------------------------------------------------------- classes, for reading

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import pytz
 from hypothesis import given
 from hypothesis import strategies as st
+from interchange.time import DateTime
 from py2neo import Node, Relationship, Subgraph
 
-from esper_graph.bridges.py2neo import from_subgraph, to_subgraph
+from esper_graph.bridges.py2neo import _plain, from_subgraph, to_subgraph
 from esper_graph.errors import BlueprintError, FormatError, IntegrityError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
@@ -104,6 +107,12 @@ def _stray(subgraph: Any) -> Any:
 def test_a_subgraph_that_was_changed_is_noticed(damage: Any) -> None:
     with pytest.raises(IntegrityError):
         from_subgraph(damage(to_subgraph(doubled())))
+
+
+@given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 2)))  # noqa: DTZ001, hypothesis wants it so
+def test_times_lose_no_microsecond(moment: datetime) -> None:
+    theirs = DateTime.from_native(moment.astimezone(pytz.utc))
+    assert _plain({"at": theirs}) == {"at": moment}
 
 
 def test_an_invalid_blueprint_is_refused() -> None:
