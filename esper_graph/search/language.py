@@ -47,8 +47,8 @@ class Term:
     operator: str
     values: tuple[Value, ...]
     negated: bool = False
-    text: str = dataclasses.field(default="", compare=False)
-    column: int = dataclasses.field(default=1, compare=False)
+    text: str = dataclasses.field(default="", compare=False, repr=False)
+    column: int = dataclasses.field(default=1, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
