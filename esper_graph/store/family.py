@@ -42,6 +42,8 @@ class Family:
     def only(self, members: Iterable[str]) -> "Family":
         """Only some members, and the derivations between them."""
         kept = set(members)
+        if len(kept) == len(self.parents):
+            return self
         return Family(
             {member: self.names[member] for member in kept},
             {member: tuple(p for p in self.parents[member] if p in kept) for member in kept},
@@ -175,17 +177,13 @@ def relatives(
         wanted = near
     if reach.limit is not None and len(wanted) > reach.limit:
         wanted, cut = wanted[: reach.limit], "limit"
-    inside = {*wanted, start}
+    inside = set(wanted) if start is None else {start, *wanted}
+    names, parents = family.names, family.parents
     return Answer(
-        (
-            Relative(
-                member,
-                family.names[member],
-                found[member],
-                tuple(sorted({parent for parent in family.parents[member] if parent in inside})),
-            )
-            for member in wanted
-        ),
+        [
+            Relative(one, names[one], found[one], tuple(sorted(inside.intersection(parents[one]))))
+            for one in wanted
+        ],
         truncated_by=cut,
         total=total,
     )

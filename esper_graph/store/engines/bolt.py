@@ -127,7 +127,7 @@ class BoltEngine(Engine):
         session, result = self._repeat(query.name, begin)
         try:
             for record in result:
-                yield _row(record)
+                yield _row(query, record)
         except (DriverError, Neo4jError) as error:
             raise translate(error, query.name, self._endpoint.place, self._timeout) from error
         finally:
@@ -141,7 +141,7 @@ class BoltEngine(Engine):
         def once(driver: neo4j.Driver) -> list[Row]:
             with self._session(driver) as session:
                 try:
-                    return [_row(record) for record in session.run(statement, dict(parameters))]
+                    return session.run(statement, dict(parameters)).data()
                 except Neo4jError as error:
                     if error.code == _EXISTS_ALREADY:  # another process was between check and creation
                         return []
@@ -297,8 +297,8 @@ def _rows(
     query: NamedQuery,
     parameters: Mapping[str, object],
 ) -> list[Row]:
-    return [_row(record) for record in _run(transaction, query, parameters)]
+    return [_row(query, record) for record in _run(transaction, query, parameters)]
 
 
-def _row(record: neo4j.Record) -> Row:
-    return dict(zip(record.keys(), map(plain, record.values()), strict=True))
+def _row(query: NamedQuery, record: neo4j.Record) -> Row:
+    return dict(zip(query.returns, map(plain, record.values()), strict=True))

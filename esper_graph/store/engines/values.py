@@ -21,7 +21,10 @@ def plain(value: object) -> Any:
     if kind in _ATOMS:
         return value
     if kind is list:
-        return [plain(item) for item in cast(list[object], value)]
+        items = cast(list[object], value)
+        if _ATOMS.issuperset(map(type, items)):  # most of what travels: lists of thousands of ids
+            return items
+        return [plain(item) for item in items]
     if kind is dict:
         return {name: plain(item) for name, item in cast(dict[str, object], value).items()}
     if isinstance(value, DateTime):
