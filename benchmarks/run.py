@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 SUBJECTS = (
-    *("ir", "proof", "registry", "lineage", "search", "diff"),
+    *("ir", "proof", "registry", "lineage", "lineage_scale", "search", "diff"),
     *("similarity", "cli", "compile", "importing"),
 )
 
