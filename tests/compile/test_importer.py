@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from esper_graph.compile import (
     import_module,
@@ -313,6 +314,25 @@ def test_what_depends_on_data_is_refused_and_named() -> None:
     with pytest.raises(ImporterError) as caught:
         import_module(Picking(), torch.randn(2, 4))
     assert "aten.index.Tensor" in {op for op, _, _ in caught.value.refused}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: functional.dropout(x, 0.5),
+        lambda x: functional.alpha_dropout(x, 0.5, training=True),
+        lambda x: x + functional.dropout(torch.ones(4), 0.5),
+        lambda x: functional.scaled_dot_product_attention(x, x, x, dropout_p=0.5),
+    ],
+    ids=["dropout", "alpha_dropout", "of a constant", "attention"],
+)
+def test_dropout_that_draws_in_evaluation_too_is_refused(function: Any) -> None:
+    class Drawing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return function(x)
+
+    with pytest.raises(ImporterError, match="it draws in evaluation too"):
+        import_module(Drawing(), torch.randn(2, 3, 4))
 
 
 def test_large_networks_need_a_raised_limit_which_is_kept() -> None:

@@ -812,6 +812,15 @@ REFUSED: Mapping[str, tuple[bytes, str]] = {
     "fewer elements than bytes": (_changed(_dims(8, 4)), "asks for 128 bytes, it holds 160"),
     "gigabytes that are not there": (_changed(_dims(2**20, 2**20)), "limit is 1073741824"),
     "sizes beyond all numbers": (_changed(_dims(*[2**62] * 5)), "limit is"),
+    "no elements, of sizes beyond all numbers": (_changed(_dims(0, 2**62, 2**62)), "its shape is"),
+    "dropout that draws": (
+        made(
+            node("Dropout", "x r t"),
+            {"x": [N, 8]},
+            {"r": np.array(0.5, np.float32), "t": np.array([True])[0]},
+        ),
+        "it draws in evaluation too",
+    ),
     "a negative size": (_changed(_dims(-8, -5)), r"shape is \[-8, -5\]"),
     "text for numbers": (_changed(_to_type(TensorProto.STRING)), "elements of type string"),
     "a type that is none": (_changed(_to_type(99)), "elements of type 99"),

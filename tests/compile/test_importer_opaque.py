@@ -343,6 +343,26 @@ def test_calls_that_cannot_be_kept_are_refused_with_the_reason_and_the_place(
     assert "--opaque" not in caught.value.hint
 
 
+def test_calls_whose_dtypes_autocast_chooses_are_refused() -> None:
+    class Casting(nn.Module):
+        def __init__(self, *, enabled: bool) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+            self.enabled = enabled
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.enabled):
+                return torch.round(self.fc(x))
+
+    with pytest.raises(ImporterError) as caught:
+        import_module(Casting(enabled=True), X, opaque=True)
+    assert ("aten.linear.default", "fc") in {(op, place) for op, place, _ in caught.value.refused}
+    assert "autocast chooses its dtypes" in str(caught.value)
+    plain = Casting(enabled=False)
+    kernel = kernel_of(import_with_weights(plain, X, opaque=True))
+    assert relative(call(kernel, (X,)), call(plain, (X,))) == 0.0
+
+
 # ---------------------------------------------------------------- calls that were written by hand
 
 CUMPROD: dict[str, Any] = {

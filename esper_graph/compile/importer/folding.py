@@ -38,7 +38,7 @@ def folded(call: Call, name: str) -> Raised:
     target: Any = call.node.target
     if not is_op(target) or name.startswith("empty"):
         return None
-    if draws_numbers(target) and name not in ("dropout", "dropout_"):
+    if draws_numbers(target) and (name not in ("dropout", "dropout_") or call["train"]):
         return None
     leaves = list(leaves_of(call.arguments.values()))
     if any(isinstance(leaf, Wire | Weight) for leaf in leaves):

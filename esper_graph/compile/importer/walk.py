@@ -51,6 +51,7 @@ class Walk:
         self._aliases = aliases
         self._constants = Constants(self.draft)
         self._symbols: dict[Any, Dim] = {}
+        self._casting = False
 
     def run(self) -> None:
         """Raise everything; what cannot be raised is collected, and what depends on it is left out."""
@@ -212,7 +213,13 @@ class Walk:
         inner: fx.Graph = values[at].graph
         given = [one for one in inner.nodes if one.op == "placeholder"]
         self.values.update(zip(given, values[at + 1 :], strict=True))
-        return self._graph(inner)
+        around = self._casting
+        if name == "wrap_with_autocast":
+            self._casting = bool(values[2])
+        try:
+            return self._graph(inner)
+        finally:
+            self._casting = around
 
     def _arguments(self, node: fx.Node) -> Mapping[str, Any]:
         declared = arguments_of(node.target)
@@ -254,6 +261,8 @@ class Walk:
 
     def _kept(self, call: Call) -> Raised:
         """Keep a call as it is."""
+        if self._casting:
+            raise CannotRaiseError("autocast chooses its dtypes")
         changes = mutates(call.node.target)
         if changes:
             self._check_change(call)

@@ -95,6 +95,8 @@ def _softmax(kind: str) -> OnnxRaiser:
 
 def _dropout(op: Operator) -> Any:
     """Kept, as in the import of modules: kernels for training need it."""
+    if op.input(2) is not None and op.known(2, "training_mode").item():
+        raise CannotRaiseError("it draws in evaluation too")
     ratio = op.get("ratio", 0.5) if op.input(1) is None else float(op.known(1, "ratio").item())
     value = op.input(0)
     if isinstance(value, Known) or ratio == 0:

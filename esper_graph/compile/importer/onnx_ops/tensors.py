@@ -16,6 +16,7 @@ from torch import Tensor
 
 from esper_graph.compile.importer.draft import CannotRaiseError
 from esper_graph.compile.importer.onnx_ops.reading import too_large
+from esper_graph.ops.attributes import LARGEST
 
 _T = onnx.TensorProto
 DTYPE_OF: Mapping[int, torch.dtype] = {
@@ -78,9 +79,11 @@ class TensorReader:
         """
         dtype = dtype_of(proto.data_type)
         shape = tuple(proto.dims)
-        if any(size < 0 for size in shape):
-            raise CannotRaiseError(f"its shape is {list(shape)}")
         count = math.prod(shape)
+        if any(size < 0 for size in shape) or (
+            not count and math.prod(size or 1 for size in shape) > LARGEST
+        ):
+            raise CannotRaiseError(f"its shape is {list(shape)}")
         size = count * dtype.itemsize
         self.taken += size
         if self.taken > self.limit:

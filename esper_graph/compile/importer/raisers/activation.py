@@ -57,7 +57,11 @@ def _log_softmax(call: Call) -> Raised:
 def _dropout(call: Call) -> Raised:
     """Kept although export is in evaluation: training kernels need it. Known values have none."""
     x = call.wire(_first(call))
-    return x if call["p"] == 0 else call.add("dropout", x, p=call["p"])
+    if call["p"] == 0:
+        return x
+    if call["train"]:
+        raise CannotRaiseError("it draws in evaluation too")
+    return call.add("dropout", x, p=call["p"])
 
 
 def _glu(call: Call) -> Raised:

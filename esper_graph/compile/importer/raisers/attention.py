@@ -24,6 +24,8 @@ def _dot_product(call: Call) -> Raised:
     mask = call["attn_mask"]
     if isinstance(mask, Known):
         mask = _as_truth(mask)
+    if call["dropout_p"]:
+        raise CannotRaiseError("it draws in evaluation too")
     scale = call.get("scale")
     return call.add(
         "dot_product_attention",
@@ -33,7 +35,6 @@ def _dot_product(call: Call) -> Raised:
         None if mask is None else call.wire(mask),
         causal=bool(call["is_causal"]),
         scale=None if scale is None else float(scale),
-        dropout=float(call["dropout_p"]),
     )
 
 

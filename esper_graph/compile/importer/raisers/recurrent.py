@@ -21,6 +21,8 @@ def _layers(kind: str) -> Raiser:
         ]
         if len(names) != len(params):
             raise CannotRaiseError("its hidden states are projected, and our op has no projection")
+        if call["train"] and call["dropout"]:
+            raise CannotRaiseError("it draws in evaluation too")
         states = call["hx"]
         for state in items_of(states):
             if not _is_zero(call, state):
