@@ -15,7 +15,7 @@ SINGLE, READS = 100, 100
 BATCH = {"embedded": 500}  # elsewhere the 5,000 that the target names
 
 
-def _distinct(numbers: "count[int]", amount: int) -> list[Any]:
+def distinct(numbers: "count[int]", amount: int) -> list[Any]:
     """Blueprints whose structures were never registered before."""
     made = []
     for _ in range(amount):
@@ -34,11 +34,11 @@ def measure() -> dict[str, Any]:
         registries = {name: BlueprintRegistry(settings=settings) for name, settings in found.items()}
         numbers = {name: count() for name in registries}
         for name, registry in registries.items():  # warm-up of the server's compiler
-            for blueprint in _distinct(numbers[name], 100):
+            for blueprint in distinct(numbers[name], 100):
                 registry.register(blueprint)
 
         def single(name: str) -> float:
-            blueprints = [one.to_dict() for one in _distinct(numbers[name], SINGLE)]
+            blueprints = [one.to_dict() for one in distinct(numbers[name], SINGLE)]
             parse = type(ten_nodes(0)).from_dict
             started = time.perf_counter()
             for data in blueprints:
@@ -47,7 +47,7 @@ def measure() -> dict[str, Any]:
 
         def batch(name: str) -> float:
             amount = BATCH.get(name, 5_000)
-            blueprints = [one.to_dict() for one in _distinct(numbers[name], amount)]
+            blueprints = [one.to_dict() for one in distinct(numbers[name], amount)]
             parse = type(ten_nodes(0)).from_dict
             started = time.perf_counter()
             registries[name].register_all(parse(data) for data in blueprints)

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 SUBJECTS = (
     *("ir", "proof", "registry", "lineage", "lineage_scale", "search", "diff"),
-    *("similarity", "cli", "compile", "importing"),
+    *("similarity", "similarity_store", "cli", "compile", "importing"),
 )
 
 Contender = Callable[[], float]

@@ -10,7 +10,7 @@ from esper_graph.ops.attributes import NoAttributes
 from esper_graph.ops.opdef import Assumption, Inputs, OpDef
 from esper_graph.ops.values import ValueType
 from tests.nasbench import OPS as CELL_OPS
-from tests.nasbench import Cell
+from tests.nasbench import Cell, wirings
 
 LAST = "cell_output"
 WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)
@@ -44,6 +44,17 @@ def ten_nodes(number: int, prefix: str = "cell") -> BlueprintIR:
     return BlueprintIR(
         id=f"{prefix}_{number}", name=f"{prefix} {number}", nodes=nodes, edges=edges, tags=["bench"]
     )
+
+
+def random_cells(count: int, vertices: int, seed: int) -> list[Cell]:
+    """Random cells with so many vertices, all different up to isomorphism."""
+    random = Random(seed)
+    all_wirings = list(wirings(vertices))
+    found: dict[str, Cell] = {}
+    while len(found) < count:
+        cell = Cell(random.choice(all_wirings), tuple(random.choices(CELL_OPS, k=vertices - 2)))
+        found.setdefault(cell_blueprint(cell).fingerprint, cell)
+    return list(found.values())
 
 
 def cell_blueprint(cell: Cell) -> BlueprintIR:

@@ -19,13 +19,13 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 from run import interleaved, summary
-from samples import cell_blueprint, ten_nodes
+from samples import cell_blueprint, random_cells, ten_nodes
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.edit_distance import edit_distance, outline
 from esper_graph.ir.edit_keys import edit_keys
 from esper_graph.ir.features import features, hashed
-from tests.nasbench import MOST_EDGES, OPS, Cell, blueprint, least_form, wirings
+from tests.nasbench import MOST_EDGES, OPS, Cell, blueprint, least_form
 
 CELLS, QUERIES, VERTICES, CHECKED, SCANNED = 10_000, 40, 7, 20, 20
 CUT = 0.1
@@ -35,17 +35,6 @@ TEN = 10
 ROUNDS = 7
 
 Distances = NDArray[np.int64]
-
-
-def sample(count: int, seed: int) -> list[Cell]:
-    """Random cells of seven vertices, all different up to isomorphism."""
-    random = Random(seed)
-    all_wirings = list(wirings(VERTICES))
-    found: dict[str, Cell] = {}
-    while len(found) < count:
-        cell = Cell(random.choice(all_wirings), tuple(random.choices(OPS, k=VERTICES - 2)))
-        found.setdefault(cell_blueprint(cell).fingerprint, cell)
-    return list(found.values())
 
 
 def exact_distances(cell: Cell, cells: Sequence[Cell]) -> Distances:
@@ -138,7 +127,7 @@ class Library:
 
 def measure() -> dict[str, Any]:
     """See the module."""
-    cells = sample(CELLS, 1)
+    cells = random_cells(CELLS, VERTICES, 1)
     library = Library([cell_blueprint(cell) for cell in cells])
     exact = [exact_distances(cells[query], cells) for query in range(QUERIES)]
     random = Random(2)
