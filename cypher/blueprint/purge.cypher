@@ -1,5 +1,6 @@
 // Remove a blueprint for good, with its nodes, aliases, measurements, edit keys, the records of its kernels, and
 // of weights that no kernel of another blueprint holds.
+// Features that nobody has any more stay, since others may be about to get them.
 // param id STRING the blueprint
 // returns nodes
 // access write

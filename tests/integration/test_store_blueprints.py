@@ -19,6 +19,7 @@ from esper_graph.errors import (
 )
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, residual
+from esper_graph.ir.features import features
 from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, thaw
 from esper_graph.property_graph import rows
 from esper_graph.property_graph.records import Registration
@@ -510,7 +511,9 @@ def test_a_leaf_is_purged_whole_and_leaves_a_tombstone(store: Engine) -> None:
         changes.purge(store, "mlp_4", purging)
     assert blueprints.get(store, "mlp_4") is None
     assert blueprints.get(store, "nick") is None
-    assert store.read(COUNT)[0]["nodes"] == before[0]["nodes"] + 3  # two events and the lineage lock
+    features_left = features(perceptron(4)).keys() - features(perceptron(3)).keys()  # of nobody any more
+    events_and_lock = 3
+    assert store.read(COUNT)[0]["nodes"] == before[0]["nodes"] + len(features_left) + events_and_lock
     query = statement(
         "MATCH (e:Event {action: 'blueprint.purge'}) RETURN e.detail AS detail, e.reason AS reason",
         returns="detail, reason",
