@@ -335,6 +335,27 @@ def test_dropout_that_draws_in_evaluation_too_is_refused(function: Any) -> None:
         import_module(Drawing(), torch.randn(2, 3, 4))
 
 
+def test_a_module_that_cannot_be_exported_is_refused_with_its_place_and_line(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Failing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise ValueError(f"no {x.ndim}")
+
+    for inner, line, hint in (
+        (Branching(), "return x + 1 if float(x.sum()) > 0 else x - 1", "control flow"),
+        (Failing(), 'raise ValueError(f"no {x.ndim}")', "must run on such inputs"),
+    ):
+        with pytest.raises(ImporterError) as caught:
+            import_module(nn.Sequential(nn.Identity(), nn.Sequential(inner)), torch.randn(2, 4))
+        assert "\n  1.0: test_importer.py, line " in str(caught.value)
+        assert line in str(caught.value)
+        assert hint in (caught.value.hint or "")
+    with pytest.raises(ImporterError, match=r"\n  1: "):
+        import_module(nn.Sequential(nn.Identity(), nn.Linear(3, 3)), torch.randn(2, 4))
+    assert capfd.readouterr().err == ""
+
+
 def test_large_networks_need_a_raised_limit_which_is_kept() -> None:
     deep = nn.Sequential(*[nn.Linear(4, 4) for _ in range(120)])
     with pytest.raises(LimitExceededError, match="longest path"):
@@ -361,6 +382,11 @@ def test_modules_and_inputs_are_named_by_text() -> None:
     for text in ("", "3x", "axb", "3:float31", "-1x3"):
         with pytest.raises(ImporterError, match="not the shape of an input"):
             example_inputs([text])
+    for text in ("0x4", "99999999999x4", "4x65536x65536"):
+        with pytest.raises(ImporterError, match="must have 1 to"):
+            example_inputs([text])
+    with pytest.raises(ImporterError, match="a size lies between"):
+        import_module(nn.Identity(), torch.zeros(0, 4))
 
 
 # ---------------------------------------------------------------- real networks

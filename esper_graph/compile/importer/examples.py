@@ -4,6 +4,7 @@
 [(1, 3, 8, 8), (1, 16)]
 """
 
+import math
 import re
 import sys
 from collections.abc import Generator, Sequence
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from esper_graph.errors import ImporterError
 from esper_graph.ops.values import DTYPES
 
+MAX_ELEMENTS = 1 << 28
+"""Elements of an example: 1 GiB of float32."""
 _SHAPE = re.compile(r"(\d+(?:x\d+)*)(?::([a-z0-9]+))?\Z")
 
 
@@ -40,6 +43,12 @@ def example_inputs(texts: Sequence[str]) -> tuple[Tensor, ...]:
                 hint="write sizes with `x` between them, and a dtype where it is not float32: `1x16:int64`",
             )
         shape = [int(size) for size in matched[1].split("x")]
+        elements = math.prod(shape)
+        if not 0 < elements <= MAX_ELEMENTS:
+            raise ImporterError(
+                f"the input `{text}` has {elements} elements, and must have 1 to {MAX_ELEMENTS}",
+                hint="give an example: other sizes of the first axis follow from it",
+            )
         if DTYPES[dtype].kind == "float":
             found.append(torch.randn(shape, generator=generator).to(getattr(torch, dtype)))
         else:

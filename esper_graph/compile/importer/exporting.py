@@ -1,10 +1,15 @@
 """Export a module with torch.export: in evaluation, with an open batch where the network allows it."""
 
 import inspect
+import linecache
+import logging
+import traceback
 import warnings
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -19,6 +24,12 @@ from esper_graph.ops.attributes import LARGEST
 
 _LEAST_BATCH = 2
 """Torch takes a size of 1 for fixed."""
+_BY_DATA = "control flow that depends on the values of tensors has no place in a blueprint"
+_BY_TORCH = (
+    "in evaluation the module must run on such inputs, compute with torch alone, "
+    "and return tensors, also in tuples, lists and mappings"
+)
+_TORCH = Path(torch.__file__).parent
 _TRIED = (2, 3, 4, 5, 7, 8, 16, 31, 64, 1000)
 """Numbers of samples for which a condition must hold that an open batch leaves unchecked."""
 
@@ -67,21 +78,21 @@ def export(module: nn.Module, example_inputs: Any, *, dynamic_batch: bool) -> Ex
         if dynamic_batch:
             batched = _batched(arguments, named)
             if batched is not None:
-                program, reason = _exported(module, *batched)
-                if program is not None:
-                    reason = _why_fixed(program)
-                    if reason is None:
-                        return Exported(program, open_batch=True, notes=())
+                found = _exported(module, *batched)
+                reason = _first_line(found) if isinstance(found, Exception) else _why_fixed(found)
+                if reason is None:
+                    return Exported(cast("ExportedProgram", found), open_batch=True, notes=())
                 notes.append(f"the batch is fixed: {reason}")
             else:
                 notes.append("the batch is fixed: the inputs have no first axis in common")
-        program, reason = _exported(module, arguments, named, None)
-    if program is None:
+        found = _exported(module, arguments, named, None)
+    if isinstance(found, Exception):
         raise ImporterError(
-            f"`{type(module).__name__}` cannot be exported: {reason}",
-            hint="control flow that depends on the values of tensors has no place in a blueprint",
-        )
-    return Exported(program, open_batch=False, notes=tuple(notes))
+            f"`{type(module).__name__}` cannot be exported: {_first_line(found)}",
+            where=_where(module, found),
+            hint=_BY_DATA if "DataDependent" in type(found).__name__ else _BY_TORCH,
+        ) from found
+    return Exported(found, open_batch=False, notes=tuple(notes))
 
 
 def _arguments(module: nn.Module, given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -174,16 +185,32 @@ def _batched(
 
 def _exported(
     module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], axes: Any
-) -> tuple[ExportedProgram | None, str | None]:
-    """Export, or say why not."""
+) -> ExportedProgram | Exception:
+    """Export, or return why not."""
     dynamic: Any = None if axes is None else _by_parameter(module, *axes)
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.ERROR))
     try:
-        return (
-            torch.export.export(module, arguments, named or None, dynamic_shapes=dynamic, strict=False),
-            None,
-        )
+        with redirect_stderr(StringIO()):  # torch writes whole programs there when it fails
+            return torch.export.export(module, arguments, named or None, dynamic_shapes=dynamic, strict=False)
     except Exception as error:  # noqa: BLE001 - whatever the module raises is why it cannot be exported
-        return None, _first_line(error)
+        return error
+    finally:
+        logging.disable(before)
+
+
+def _where(module: nn.Module, error: Exception) -> list[str]:
+    """Say where an export ended: the innermost module, and its last line that is not torch's."""
+    parts = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
+    paths = {id(part): path for path, part in parts}
+    place = line = ""
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        place = paths.get(id(frame.f_locals.get("self")), place)
+        file = Path(frame.f_code.co_filename)
+        if not file.is_relative_to(_TORCH) and file != Path(__file__):
+            text = linecache.getline(str(file), number).strip()
+            line = f": {file.name}, line {number}" + (f": {text}" if text else "")
+    return [(place or "the module itself") + line]
 
 
 def _by_parameter(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:

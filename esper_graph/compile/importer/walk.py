@@ -112,7 +112,11 @@ class Walk:
             elif constant is not None:
                 self.values[node] = Known(held[constant].detach().clone())
             elif isinstance(value, Tensor):
-                self.values[node] = self._input(node, inputs, value)
+                try:
+                    self.values[node] = self._input(node, inputs, value)
+                except CannotRaiseError as error:
+                    self.values[node] = MISSING
+                    self.refused.append(("input", node.name, str(error)))
                 inputs += 1
             else:
                 self.values[node] = value
