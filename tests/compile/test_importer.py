@@ -356,6 +356,17 @@ def test_a_module_that_cannot_be_exported_is_refused_with_its_place_and_line(
     assert capfd.readouterr().err == ""
 
 
+def test_results_that_are_no_tensors_are_said_to_be_left_out() -> None:
+    class Telling(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, Any]:
+            return {"y": x + 1, "count": 3, "kind": "plain", "nothing": None}
+
+    imported = import_with_weights(Telling(), torch.randn(2, 4))
+    assert [node.op_type for node in imported.blueprint.nodes][-1] == "output"
+    assert imported.notes == ("results that are no tensors are left out (3, 'plain')",)
+    assert imported.notes[0] in imported.blueprint.description
+
+
 def test_large_networks_need_a_raised_limit_which_is_kept() -> None:
     deep = nn.Sequential(*[nn.Linear(4, 4) for _ in range(120)])
     with pytest.raises(LimitExceededError, match="longest path"):

@@ -131,7 +131,7 @@ def import_with_weights(
     owned = {weight.name for at in walk.draft.alive() for weight in walk.draft.nodes[at].owned.values()}
     sizes = {parameter: tensor.numel() for parameter, tensor in module.named_parameters()}
     unused = tuple(parameter for parameter in sizes if parameter not in owned)
-    notes = (*exported.notes, *_left_out(sizes, unused))
+    notes = (*exported.notes, *walk.notes, *_left_out(sizes, unused))
     blueprint, weights, names = build(
         walk.draft,
         id=id,

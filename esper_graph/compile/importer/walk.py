@@ -37,6 +37,7 @@ class Walk:
     Attributes:
         draft: What has been raised so far.
         refused: Calls that could not be raised: op, place, why.
+        notes: What is worth knowing, as sentences.
         values: What stands for each node of the program.
     """
 
@@ -47,6 +48,7 @@ class Walk:
         self.opaque = opaque
         self.draft = Draft()
         self.refused: list[tuple[str, str, str]] = []
+        self.notes: list[str] = []
         self.values: dict[fx.Node, Raised] = {}
         self._aliases = aliases
         self._constants = Constants(self.draft)
@@ -130,6 +132,7 @@ class Walk:
 
     def _leave(self, results: Iterable[Any]) -> None:
         """Add an output for each tensor among the results; buffers that were changed are none."""
+        results = list(results)
         wanted = set(self.program.graph_signature.user_outputs)
         index = 0
         for node in results:
@@ -145,6 +148,9 @@ class Walk:
                 continue
             self.draft.add("output", [wire], {"index": index}, Place(), name="output")
             index += 1
+        others = [repr(one)[:40] for one in results if one is not None and not isinstance(one, fx.Node)]
+        if others:
+            self.notes.append(f"results that are no tensors are left out ({', '.join(others[:3])})")
 
     # ---------------------------------------------------------------- calls
 
