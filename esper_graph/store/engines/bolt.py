@@ -30,8 +30,9 @@ _T = TypeVar("_T")
 _NONE: Mapping[str, object] = {}
 _CONFLICT_TRIES = 5
 _FIRST_DELAY, _DELAY_GROWTH, _LONGEST_DELAY = 0.02, 1.5, 1.0  # seconds, factor, seconds
-# How long to go on after the first failure of each kind.
-_PATIENCE = {Kind.CONTENTION: 15.0, Kind.CONFLICT: 15.0, Kind.LOST: 4.0, Kind.UNKNOWN: 4.0, Kind.FINAL: 0.0}
+# How long to go on after the first failure of each kind. On the embedded engine a long transaction loses
+# against each short one that comes meanwhile, and gets through only when these pause.
+_PATIENCE = {Kind.CONTENTION: 60.0, Kind.CONFLICT: 60.0, Kind.LOST: 4.0, Kind.UNKNOWN: 4.0, Kind.FINAL: 0.0}
 _EXISTS_ALREADY = "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
 
 
@@ -171,17 +172,17 @@ class BoltEngine(Engine):
         *,
         retry_conflicts: bool = False,
     ) -> _T:
-        delay, failures, first_failure = _FIRST_DELAY, 0, 0.0
+        delay, conflicts, first_failure = _FIRST_DELAY, 0, 0.0
         while True:
             driver = self._current_driver()
             try:
                 return once(driver)
             except (DriverError, Neo4jError) as error:
                 why = kind(error)
-                failures += 1
+                conflicts += why is Kind.CONFLICT
                 first_failure = first_failure or time.monotonic()
                 again = time.monotonic() - first_failure < _PATIENCE[why] and (
-                    why is not Kind.CONFLICT or (retry_conflicts and failures < _CONFLICT_TRIES)
+                    why is not Kind.CONFLICT or (retry_conflicts and conflicts < _CONFLICT_TRIES)
                 )
                 if not again:
                     text = name if isinstance(name, str) else name()

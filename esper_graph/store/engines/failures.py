@@ -1,5 +1,6 @@
 """What the driver's exceptions mean: whether to try again, and which of our errors a person sees."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from enum import Enum
@@ -33,9 +34,9 @@ class Kind(Enum):
 
 
 # What the driver does not count as retryable: two transactions that delete and match at once, and two that
-# change the same record of the embedded engine, which only its message tells.
+# change or move the same record of the embedded engine, which only its message tells.
 _VANISHED = "Neo.ClientError.Statement.EntityNotFound"
-_PLEASE = "Please retry the operation"
+_SIDE_BY_SIDE = re.compile(r"(?i:please retry the operation)|Record #\d+:\d+ not found")
 
 
 def kind(error: DriverError | Neo4jError) -> Kind:
@@ -46,7 +47,7 @@ def kind(error: DriverError | Neo4jError) -> Kind:
         return Kind.LOST
     if isinstance(error, ConstraintError):
         return Kind.CONFLICT
-    if error.is_retryable() or _code(error) == _VANISHED or _PLEASE in str(error):
+    if error.is_retryable() or _code(error) == _VANISHED or _SIDE_BY_SIDE.search(str(error)):
         return Kind.CONTENTION
     return Kind.FINAL
 

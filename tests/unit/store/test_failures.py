@@ -1,7 +1,14 @@
 """What the exceptions of the driver mean."""
 
 import pytest
-from neo4j.exceptions import ConstraintError, DatabaseError, Neo4jError, ServiceUnavailable, TransientError
+from neo4j.exceptions import (
+    ClientError,
+    ConstraintError,
+    DatabaseError,
+    Neo4jError,
+    ServiceUnavailable,
+    TransientError,
+)
 
 from esper_graph.store.engines.failures import Kind, kind
 
@@ -14,6 +21,9 @@ from esper_graph.store.engines.failures import Kind, kind
             DatabaseError("Slot rebase not possible on page 7. Please retry the operation"),
             Kind.CONTENTION,
         ),
+        (DatabaseError("some files have been migrated, please retry the operation"), Kind.CONTENTION),
+        (ClientError("Record #89:2272 not found"), Kind.CONTENTION),
+        (ClientError("Record type not found"), Kind.FINAL),
         (DatabaseError("Slot 7 is gone"), Kind.FINAL),
         (ConstraintError("There is one already"), Kind.CONFLICT),
         (ServiceUnavailable("It is gone"), Kind.LOST),
