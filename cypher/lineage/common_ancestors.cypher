@@ -1,6 +1,6 @@
 // Several blueprints and everything that any of them descends from, each member once, with its own
 // parents: what their common ancestors, and the nearest of them, are found in.
-// One row of three lists that go together; the blueprints themselves are among the members.
+// One row of three lists that go together, in no order; the blueprints themselves are among the members.
 // With a time, whoever asks walks along the parents.
 // param ids LIST<STRING> the blueprints
 // param as_of STRING? the family as it was known then, as ISO 8601; null for all that is known
@@ -10,10 +10,9 @@
 // try :param as_of => null
 UNWIND $ids AS wanted
 MATCH (b:Blueprint {id: wanted}) WHERE $as_of IS NULL OR b.registered_at <= datetime($as_of)
+WITH b, datetime($as_of) AS at
 CALL (b) { MATCH (b)-[:DERIVED_FROM*0..]->(m:Blueprint) RETURN DISTINCT m }
-WITH DISTINCT m
+WITH DISTINCT m, at
 WITH m.id AS id, coalesce(m.name, '') AS name,
-     [(m)-[d:DERIVED_FROM]->(p:Blueprint)
-      WHERE $as_of IS NULL OR d.registered_at <= datetime($as_of) | p.id] AS above
-ORDER BY id
+     [(m)-[d:DERIVED_FROM]->(p:Blueprint) WHERE at IS NULL OR d.registered_at <= at | p.id] AS above
 RETURN collect(id) AS ids, collect(name) AS names, collect(above) AS parents;

@@ -1,6 +1,7 @@
 // The family of a blueprint: everything that descends from the roots above it, each member once, with its
 // own parents, one that several derivations lead to as often.
-// One row of three lists that go together; empty where there is no such blueprint, or more roots than asked for.
+// One row of three lists that go together, in no order; empty where there is no such blueprint, or more roots than
+// asked for.
 // With a time, whoever asks walks along the parents: members of today's family are listed too.
 // param id STRING any member
 // param most_roots INTEGER up to how many roots to descend from: each descent visits what they share again
@@ -11,14 +12,13 @@
 // try :param most_roots => 8
 // try :param as_of => null
 MATCH (b:Blueprint {id: $id}) WHERE $as_of IS NULL OR b.registered_at <= datetime($as_of)
+WITH b, datetime($as_of) AS at
 CALL (b) { MATCH (b)-[:DERIVED_FROM*0..]->(a:Blueprint) RETURN DISTINCT a }
-WITH a WHERE NOT (a)-[:DERIVED_FROM]->(:Blueprint)
-WITH collect(a) AS roots
+WITH a, at WHERE NOT (a)-[:DERIVED_FROM]->(:Blueprint)
+WITH collect(a) AS roots, at
 UNWIND CASE WHEN size(roots) <= $most_roots THEN roots ELSE [] END AS a
 CALL (a) { MATCH (a)<-[:DERIVED_FROM*0..]-(m:Blueprint) RETURN DISTINCT m }
-WITH DISTINCT m
+WITH DISTINCT m, at
 WITH m.id AS id, coalesce(m.name, '') AS name,
-     [(m)-[d:DERIVED_FROM]->(p:Blueprint)
-      WHERE $as_of IS NULL OR d.registered_at <= datetime($as_of) | p.id] AS above
-ORDER BY id
+     [(m)-[d:DERIVED_FROM]->(p:Blueprint) WHERE at IS NULL OR d.registered_at <= at | p.id] AS above
 RETURN collect(id) AS ids, collect(name) AS names, collect(above) AS parents;
