@@ -20,7 +20,8 @@ _EDGES = 5
 """Edges that the limit allows for each node, as the manifest does by default."""
 
 _OPAQUE_HINT = (
-    "keep them as they are with `--opaque` (in Python `opaque=True`), or write the module without them"
+    "`--opaque` (in Python `opaque=True`) keeps such calls as they are, where that is sound; "
+    "else write the module without them"
 )
 
 
