@@ -113,7 +113,8 @@ class Reading(OpenStore):
             limit: Most places to list; the answer says how many there are.
 
         Raises:
-            QueryError: It is no motif, or the limit is below 1.
+            FilterError: It is no motif.
+            QueryError: The limit is below 1.
         """
         from esper_graph.search.motif import parse_motif
         from esper_graph.store import motifs

@@ -26,6 +26,8 @@ _HEAD = re.compile(
 )
 _BARE = re.compile(r'[^\s,"]+')
 _QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"')
+_OPERATORS = frozenset(":=<>~@")
+_CONNECTIVES = frozenset({"AND", "OR", "NOT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ def _term(text: str, begin: int, metrics: Mapping[str, int]) -> tuple[Term, int]
             raise FilterError(
                 "alternatives need a field before them", text, place + 1, hint=f"write name~{','.join(words)}"
             )
+        if text[place] != '"':
+            _require_word(words[0], text, place)
         return Term(None, None, "~", tuple(words), negated, text[begin:end], begin + 1), end
     found = _field(head["name"], head["device"], text, place, metrics)
     operator = head["operator"]
@@ -146,6 +150,24 @@ def _term(text: str, begin: int, metrics: Mapping[str, int]) -> tuple[Term, int]
         begin + 1,
     )
     return term, end
+
+
+def _require_word(word: str, text: str, place: int) -> None:
+    """Refuse what was meant as part of a term, which would be looked for in names and never be found."""
+    if word in _CONNECTIVES:
+        raise FilterError(
+            f"`{word}` is no term",
+            text,
+            place + 1,
+            hint="all terms must hold; `-` before one negates it, and commas in it give alternatives",
+        )
+    if not _OPERATORS.isdisjoint(word):
+        raise FilterError(
+            f"`{word}` is no term",
+            text,
+            place + 1,
+            hint="field, operator and value have no spaces between them; quote a text to look for",
+        )
 
 
 def _items(text: str, place: int) -> tuple[list[str], int]:
@@ -183,7 +205,8 @@ def _field(name: str, device: str | None, text: str, place: int, metrics: Mappin
         f"there is no {'metric' if device is not None else 'field'} `{name}`",
         text,
         place + 1,
-        hint=suggestion(close_names(name, known)) or f"there are {', '.join([*FIELDS, *metrics])}",
+        hint=suggestion(close_names(name, known))
+        or f"there are {', '.join(dict.fromkeys([*FIELDS, *metrics]))}",
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from esper_graph.errors import QueryError, close_names, suggestion
+from esper_graph.errors import FilterError, close_names, suggestion
 from esper_graph.ops import OPS
 
 MOST_STEPS = 12
@@ -27,7 +27,7 @@ def parse_motif(text: str) -> Motif:
     """Read a motif: op types or families with `|` between them, `>` between steps, `, residual` at the end.
 
     Raises:
-        QueryError: It is not of this form, names no op, or has more than twelve steps.
+        FilterError: It is not of this form, names no op, or has more than twelve steps.
 
     Example:
         >>> parse_motif("linear > activation|dropout, residual")
@@ -35,12 +35,12 @@ def parse_motif(text: str) -> Motif:
     """
     found = _CHAIN.fullmatch(text.strip())
     if found is None or found["around"] not in (None, "residual"):
-        raise QueryError(
-            f"`{text}` is not a motif", hint="write it like `conv > norm > activation, residual`"
+        raise FilterError(
+            f"`{text}` is not a motif", text, hint="write it like `conv > norm > activation, residual`"
         )
     steps = tuple([_step(step) for step in found["steps"].split(">")])
     if len(steps) > MOST_STEPS:
-        raise QueryError(f"a motif has at most {MOST_STEPS} steps, this one {len(steps)}")
+        raise FilterError(f"a motif has at most {MOST_STEPS} steps, this one {len(steps)}", text)
     return Motif(steps, found["around"] is not None)
 
 
@@ -56,7 +56,10 @@ def _step(text: str) -> tuple[str, ...]:
             chosen.update(families[name.lower()])
         else:
             known = [*OPS, *families]
-            raise QueryError(
-                f"`{name}` is no op type and no family of ops", hint=suggestion(close_names(name, known))
+            raise FilterError(
+                f"`{name}` is no op type and no family of ops",
+                text,
+                hint=suggestion(close_names(name, known))
+                or "`esper-graph blueprint facets --by op` lists ops",
             )
     return tuple(sorted(chosen))

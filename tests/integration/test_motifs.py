@@ -8,7 +8,7 @@ import pytest
 
 from esper_graph.bridges import to_networkx
 from esper_graph.config import Settings
-from esper_graph.errors import QueryError
+from esper_graph.errors import FilterError, QueryError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder, residual
 from esper_graph.registry import BlueprintRegistry
@@ -123,7 +123,7 @@ def test_the_command_line_prints_places_and_ids(
     assert "conv norm act" in commands.done("blueprint", "motif", RESIDUAL).stdout
     assert "nothing found" in commands.done("blueprint", "motif", "norm > conv").stderr
     refused = commands("blueprint", "motif", "convv > norm")
-    assert (refused.code, refused.stdout) == (1, "")
+    assert (refused.code, refused.stdout) == (2, "")
     assert "did you mean" in refused.stderr
 
 
@@ -131,5 +131,5 @@ def test_the_command_line_prints_places_and_ids(
     "text", ["", ">", "linear >", "nothing", "linear, around", "a) MATCH (n", "linear,, residual"]
 )
 def test_what_is_no_motif_is_refused(text: str) -> None:
-    with pytest.raises(QueryError):
+    with pytest.raises(FilterError):
         parse_motif(text)

@@ -51,6 +51,11 @@ def test_the_example_of_each_field_is_a_filter(field: object) -> None:
         ('tag:"a"b', 8, "a space is missing here"),
         ("-", 2, "a value is missing here"),
         ("a,b", 1, "alternatives need a field"),
+        ("params < 5e6", 8, "`<` is no term"),
+        ("tag:a -tag :b", 12, "`:b` is no term"),
+        ("--tag:a", 2, "`-tag:a` is no term"),
+        ("latency_ms@<5", 1, "`latency_ms@<5` is no term"),
+        ("tag:a OR tag:b", 7, "`OR` is no term"),
         ("op:lineer", 4, "no op `lineer`; did you mean `linear`"),
         ("kind:copy", 6, "there is no kind `copy`"),
         ("kernel:fast", 8, "a kernel is `ready` or `*`"),
@@ -66,6 +71,10 @@ def test_a_mistake_has_its_column(text: str, column: int, says: str) -> None:
     assert told.value.column == column
     assert says in told.value.message
     assert told.value.hint
+
+
+def test_quoted_texts_may_look_like_terms() -> None:
+    assert [term.values for term in read('"params < 5" "OR" or').terms] == [("params < 5",), ("OR",), ("or",)]
 
 
 def test_close_fields_and_metrics_are_named() -> None:
