@@ -72,8 +72,6 @@ def _show_paths(found: "Answer[tuple[DerivationRecord, ...]]") -> None:
         click.echo(f"{len(way)}  {way[0].child if way else ''}{steps}".rstrip())
     if not found:
         note("neither derives from the other")
-    elif found.complete:
-        note(f"complete: {len(found):,}")
     completeness(found)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from esper_graph.cli.context import registry
-from esper_graph.cli.output import Columns, answer_table, note, table
+from esper_graph.cli.output import Columns, note, table
 from esper_graph.errors import LineageCycleError, LineageError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _trace(store: "BlueprintRegistry") -> None:
         ("What derives from demo_gelu", store.descendants("demo_gelu")),
     ):
         _title(title)
-        answer_table(answer, columns)
+        table(answer, columns)
         click.echo(f"complete: {'yes' if answer.complete else 'no'}, {len(answer)} of {answer.total}")
     _title("A derivation that would close a cycle is refused")
     try:

@@ -18,5 +18,5 @@ def motif(chain: str, limit: int, as_json: bool, quiet: bool) -> None:
     first step and a node that the last step feeds. -q prints ids of blueprints, each once.
     """
     found = registry().motifs(chain, limit=limit)
-    shown = columns("blueprint", "nodes", "source", "target")
+    shown = columns("blueprint", "chain=nodes", "source", "target")
     emit_answer(found, shown, as_json=as_json, quiet=quiet, ids=lambda one: one.blueprint)

@@ -15,6 +15,7 @@ from esper_graph.property_graph.answer import Answer
 
 T = TypeVar("T")
 Columns = Mapping[str, Callable[[Any], object]]
+_NARROW = 10  # characters of a column that is wrapped; longer words are broken then
 _OF_ANSWERS = frozenset({"truncated_by", "omitted_count", "total"})
 
 
@@ -114,25 +115,40 @@ def answer_table(answer: Answer[T], columns: Columns, *, empty: str = "nothing f
 
 
 def completeness(answer: Answer[Any]) -> None:
-    """Say on standard error when an answer leaves something out."""
-    if not answer.complete:
+    """Say on standard error whether an answer leaves something out."""
+    if answer.complete and answer:
+        note(f"complete: {len(answer):,}")
+    elif not answer.complete:
         left = "more" if answer.omitted_count is None else f"{answer.omitted_count:,} more"
         note(f"not complete: {left}, cut by {answer.truncated_by}")
 
 
 def table(rows: Iterable[T], columns: Columns) -> None:
-    """Print rows as a table with a header."""
+    """Print rows as a table with a header.
+
+    On a terminal, columns are wrapped where their texts have spaces; nothing is cut.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
+    cells = [[cell(make(row)) for make in columns.values()] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for name in columns:
-        numeric = name in _NUMBERS
-        drawn.add_column(name, justify="right" if numeric else "left", no_wrap=True, overflow="ignore")
-    for row in rows:
-        drawn.add_row(*[cell(make(row)) for make in columns.values()])
+    narrowest = 2 * (len(columns) - 1)
+    for place, name in enumerate(columns):
+        texts = [row[place] for row in cells]
+        parts = [part for text in texts for part in text.split()]
+        wraps = sys.stdout.isatty() and len(parts) > len(texts)
+        longest = max(map(cell_len, [*(parts if wraps else texts), name]))
+        narrowest += min(longest, _NARROW) if wraps else longest
+        justify = "right" if name in _NUMBERS else "left"
+        drawn.add_column(name, justify=justify, no_wrap=not wraps, overflow="fold")
+    for row in cells:
+        drawn.add_row(*row)
     if sys.stdout.isatty():
-        Console(file=sys.stdout, highlight=False, markup=False).print(drawn)
+        console = Console(file=sys.stdout, highlight=False, markup=False)
+        console.width = max(console.width, narrowest)
+        console.print(drawn)
         return
     drawing = StringIO()
     Console(file=drawing, width=10_000, highlight=False, markup=False, no_color=True).print(drawn)

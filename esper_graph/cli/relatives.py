@@ -93,11 +93,11 @@ def _list(
         as_of=as_of,
         which=which,
     )
-    emit_answer(found, _RELATIVE, as_json=as_json, quiet=quiet, empty=empty)
+    narrowed_to_none = which.narrows or as_of is not None or not found.complete
+    told = "nothing found" if narrowed_to_none else empty
+    emit_answer(found, _RELATIVE, as_json=as_json, quiet=quiet, empty=told)
     if found.truncated_by == "external":
         note(f"outside of this store: {' '.join(store.external_ancestors(start))}")
-    if not as_json and not quiet and found.complete and found:
-        note(f"complete: {len(found):,}")
 
 
 def _stream(members: "Iterator[FamilyMember]") -> None:

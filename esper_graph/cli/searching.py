@@ -61,11 +61,12 @@ def search(filter_: str, as_json: bool, quiet: bool, **options: Any) -> None:
             table(found, shown)
         else:
             note("nothing found")
-        completeness(found)
+        if options["page"] and not found.next_page:
+            note("this is the last page")
+        else:
+            completeness(found)
         if found.next_page:
             note(f"next page: --page {found.next_page}")
-        if options["count"] and found.complete:
-            note(f"{len(found):,} in all")
 
     emit(found, as_json=as_json, quiet=quiet, ids=lambda: [hit.id for hit in found], people=people)
 
@@ -112,13 +113,15 @@ def pareto(filter_: str, figures: tuple[str, ...], as_json: bool, quiet: bool, *
 
 
 def _value(place: int) -> "Callable[[Point], float]":
-    return lambda point: point.values[place]
+    return lambda point: int(point.values[place]) if point.values[place].is_integer() else point.values[place]
 
 
 def _budget(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
     found: dict[str, float] = {}
     for text in given:
         name, _, value = text.partition("=")
+        if name in found:
+            raise click.BadParameter(f"`{name}` is given twice")
         try:
             found[name] = float(value)
         except ValueError:

@@ -89,7 +89,12 @@ def similar(
         as_json=as_json,
         quiet=quiet,
         ids=lambda: [one.id for one in found],
-        people=lambda: _show(found, facts, explain=explain),
+        people=lambda: _show(
+            found,
+            facts,
+            explain=explain,
+            empty="nothing is nearly the same" if near_duplicates else "nothing shares a feature with it",
+        ),
     )
 
 
@@ -130,11 +135,11 @@ def _explained(one: "Similar") -> dict[str, Any]:
     return {"edits": [edit.to_dict() for edit in one.diff.edits], "lines": one.diff.lines}
 
 
-def _show(found: "Answer[Similar]", facts: dict[str, Any], *, explain: bool) -> None:
+def _show(found: "Answer[Similar]", facts: dict[str, Any], *, explain: bool, empty: str) -> None:
     if facts:
         click.echo(f"novelty {cell(facts['novelty'])}{'' if facts['exact'] else ' at most'}")
         click.echo()
-    answer_table(found, _COLUMNS, empty="nothing shares a feature with it")
+    answer_table(found, _COLUMNS, empty=empty)
     if explain:
         for one in found:
             click.echo(f"\n{one.id}: {one.diff}")

@@ -172,6 +172,9 @@ def test_pages_follow_one_another_and_facets_fronts_and_choices_are_printed(fami
     chosen = family.done("blueprint", "choose", "--input", "Bx8", "--no-kernel", "-q")
     assert chosen.lines == ["root"]
     refused(family("blueprint", "choose", "--input", "Bx8"), 3, "removed by  kernel:ready")
+    twice = family("blueprint", "choose", "--budget", "params=5", "--budget", "params=9")
+    assert twice.code == 2
+    assert "`params` is given twice" in twice.stderr
     assert "latency_ms@cpu<5" in family.done("blueprint", "search", "--fields").stdout
 
 

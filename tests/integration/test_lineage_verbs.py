@@ -266,6 +266,7 @@ def test_the_command_line_answers_each_question(family: Commands, tmp_path: Path
     assert (ran.code, ran.lines) == (1, ["root -> left -> root"])
     assert family.done("lineage", "descendants", "root", "--by", "ada", "-q").lines == ["left", "last"]
     assert family.done("lineage", "descendants", "root", "--tag", "fast", "-q").lines == ["left"]
+    assert family.done("lineage", "descendants", "root", "--tag", "none").stderr == "nothing found\n"
     few = ("--metric", "latency_ms", "--device", "cpu", "--max", "3")
     assert family.done("lineage", "descendants", "root", *few, "-q").lines == ["left"]
     *rows, last = map(json.loads, family.done("lineage", "descendants", "root", "--stream").lines)

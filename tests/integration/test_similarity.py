@@ -306,6 +306,8 @@ def test_the_command_line_tells_the_same(
     path = written(tmp_path)(chain("new", "relu", "gelu"))
     by_file = commands.done("similar", path, "--near-duplicates", "-q").lines
     assert by_file == ids(registry.near_duplicates(chain("new", "relu", "gelu")))
+    alone = written(tmp_path)(chain("alone", *["sigmoid"] * 9))
+    assert "nothing is nearly the same" in commands.done("similar", alone, "--near-duplicates").stderr
     new = registry.novelty("mixed", 4)
     told = commands.done("similar", "mixed", "--novelty", "--limit", "4", "--json").json
     assert (told["novelty"], told["exact"]) == (new.value, True)
