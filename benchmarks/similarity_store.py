@@ -20,31 +20,18 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).parent)]
 
 from engines import engines
-from registry import distinct
+from registry import distinct, without_features
 from run import interleaved, summary
 from samples import cell_blueprint, random_cells
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.features import features, near_duplicate, same_family
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.likeness import Likeness
 from esper_graph.registry import BlueprintRegistry
-from esper_graph.store import saving, similarity
+from esper_graph.store import similarity
 
 CELLS, VERTICES, ASKED, CHECKED = 10_000, 7, 20, 1
 SINGLE, BATCH, ROUNDS = 50, 500, 5
-
-
-@contextmanager
-def without_features() -> Iterator[None]:
-    """Register without features and edit keys."""
-    kept = saving.likeness, saving.write_likeness
-    saving.likeness = lambda blueprint: Likeness({}, ())
-    saving.write_likeness = lambda transaction, found: None
-    try:
-        yield
-    finally:
-        saving.likeness, saving.write_likeness = kept
 
 
 @contextmanager
