@@ -132,19 +132,21 @@ def table(rows: Iterable[T], columns: Columns) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    cells = [[cell(make(row)) for make in columns.values()] for row in rows]
+    values = [[make(row) for make in columns.values()] for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     narrowest = 2 * (len(columns) - 1)
     for place, name in enumerate(columns):
-        texts = [row[place] for row in cells]
+        shown = [row[place] for row in values]
+        texts = [cell(value) for value in shown]
         parts = [part for text in texts for part in text.split()]
         wraps = sys.stdout.isatty() and len(parts) > len(texts)
         longest = max(map(cell_len, [*(parts if wraps else texts), name]))
         narrowest += min(longest, _NARROW) if wraps else longest
-        justify = "right" if name in _NUMBERS else "left"
+        numeric = all(value is None or isinstance(value, int | float) for value in shown)
+        justify = "right" if numeric and any(value is not None for value in shown) else "left"
         drawn.add_column(name, justify=justify, no_wrap=not wraps, overflow="fold")
-    for row in cells:
-        drawn.add_row(*row)
+    for row in values:
+        drawn.add_row(*map(cell, row))
     if sys.stdout.isatty():
         console = Console(file=sys.stdout, highlight=False, markup=False)
         console.width = max(console.width, narrowest)
@@ -154,26 +156,6 @@ def table(rows: Iterable[T], columns: Columns) -> None:
     Console(file=drawing, width=10_000, highlight=False, markup=False, no_color=True).print(drawn)
     for line in drawing.getvalue().splitlines():
         click.echo(line.rstrip())
-
-
-_NUMBERS = frozenset(
-    {
-        *(
-            "version",
-            "generation",
-            "ops",
-            "nodes",
-            "edges",
-            "parameters",
-            "FLOPs",
-            "MACs",
-            "value",
-            "bytes",
-            "MB",
-        ),
-        *("elementwise", "intensity", "step", "address", "distance", "family", "duplicate"),
-    }
-)
 
 
 def cell(value: object) -> str:

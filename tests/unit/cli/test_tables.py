@@ -65,6 +65,12 @@ def test_numbers_stand_at_the_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.index("1,234,567") + len("1,234,567") == second.rindex("8") + 1
 
 
+def test_words_stand_at_the_left_whatever_their_column_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    table(ROWS, columns("value=id", "ops=parameters"))
+    assert [line[0] for line in terminal.getvalue().splitlines()[1:]] == ["a", "s"]
+
+
 def test_people_are_told_whether_an_answer_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
     completeness(Answer(["a", "b"]))
     completeness(Answer(["a", "b"], truncated_by="limit", total=5))
