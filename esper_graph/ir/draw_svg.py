@@ -1,4 +1,4 @@
-"""Draw a blueprint as SVG: layers from top to bottom, shortcuts beside what they skip.
+"""Draw a blueprint as SVG: layers from left to right, shortcuts as arcs around what they skip.
 
 Drawings hold no scripts, links or fonts, and every text in them is escaped.
 """
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 _LONGEST = 34
 _STRAIGHT = 5.0
-"""Up to this many points to the side, a line looks better than a curve."""
+"""Up to this many points up or down, a line looks better than a curve."""
 _MARGIN, _HEADER = 24.0, 58.0
 _HEIGHT, _LOW = 56.0, 42.0
+_LABEL, _FREE = 10.0, 20.0
+"""Room that the name of a port needs above its line, and what a line alone has."""
 _FONT = "ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 
 def svg(blueprint: "BlueprintIR") -> str:
-    """Draw a blueprint as SVG, top to bottom; shortcuts run beside what they skip.
+    """Draw a blueprint as SVG, left to right; shortcuts run around what they skip.
 
     Example:
         >>> from esper_graph.ir.build import Builder
@@ -36,15 +38,15 @@ def svg(blueprint: "BlueprintIR") -> str:
     graph = blueprint.graph
     sizes = [_size(node) for node in nodes]
     order = graph.order if graph.order is not None else range(len(nodes))
-    layout = lay_out(sizes, [Link(edge.source, edge.slot, edge.target) for edge in edges], order)
+    links = [Link(edge.source, edge.slot, edge.target) for edge in edges]
+    layout = lay_out([(height, width) for width, height in sizes], links, order)  # downwards: turned below
     name, facts = _shortened(blueprint.name, 80), _facts(blueprint)
-    width = max(layout.width, _text_width(name, 8.2), _text_width(facts, 5.8)) + 2 * _MARGIN
-    height = layout.height + _HEADER + 2 * _MARGIN
-    left, top = (width - layout.width) / 2, _HEADER + _MARGIN
-    centres = [(x + left, y + top) for x, y in layout.centres]
-    routes = _routes(
-        edges, centres, sizes, [[(x + left, a + top, b + top) for x, a, b in one] for one in layout.lanes]
-    )
+    width = max(layout.height, _text_width(name, 8.2), _text_width(facts, 5.8)) + 2 * _MARGIN
+    height = layout.width + _HEADER + 2 * _MARGIN
+    left, top = (width - layout.height) / 2, _HEADER + _MARGIN
+    centres = [(along + left, across + top) for across, along in layout.centres]
+    lanes = [[(across + top, a + left, b + left) for across, a, b in one] for one in layout.lanes]
+    routes = _routes(edges, centres, sizes, lanes)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{_FONT}">',
@@ -84,13 +86,13 @@ def _routes(
     sizes: list[tuple[float, float]],
     lanes: list[list[tuple[float, float, float]]],
 ) -> list[_Route]:
-    """Spread the ends of edges over the lower and upper sides of nodes, in the order in which they come."""
+    """Spread the ends of edges over the right and left sides of nodes, in the order in which they come."""
     starts: dict[int, dict[int, list[float]]] = {}
     ends: dict[int, list[tuple[float, int]]] = {}
     for number, edge in enumerate(edges):
-        towards = lanes[number][0][0] if lanes[number] else centres[edge.target][0]
+        towards = lanes[number][0][0] if lanes[number] else centres[edge.target][1]
         starts.setdefault(edge.source, {}).setdefault(edge.slot, []).append(towards)
-        coming = lanes[number][-1][0] if lanes[number] else centres[edge.source][0]
+        coming = lanes[number][-1][0] if lanes[number] else centres[edge.source][1]
         ends.setdefault(edge.target, []).append((coming, number))
     end_of: dict[int, _End] = {}
     for target, coming in ends.items():
@@ -116,29 +118,30 @@ class _End(NamedTuple):
 
 
 def _shares(centre: tuple[float, float], size: tuple[float, float], count: int, side: float) -> list[_End]:
-    """Points on the lower or upper side of a node, evenly spread over its middle."""
-    step = min(size[0] * 0.7 / count, 40.0)
-    left, y = centre[0] - (count - 1) / 2 * step, centre[1] + side * size[1]
-    return [_End((left + place * step, y), step if place + 1 < count else 60.0) for place in range(count)]
+    """Points on the right or left side of a node, evenly spread over its middle."""
+    step = min(size[1] * 0.7 / count, 20.0)
+    x, top = centre[0] + side * size[0], centre[1] - (count - 1) / 2 * step
+    return [_End((x, top + place * step), step if count > 1 else _FREE) for place in range(count)]
 
 
 def _svg_edge(edge: DrawnEdge, nodes: list[DrawnNode], route: _Route) -> str:
     colour = edge.colour
     (x, y), (end_x, end_y) = route.start, route.end
     path = f"M{x:.1f} {y:.1f}"
-    for lane, upper, lower in route.lanes:
-        path += f"{_curve(x, y, lane, upper)}V{lower:.1f}"
-        x, y = lane, lower
-    path += f"{_curve(x, y, end_x, end_y)}m-3.5 -6l3.5 6l3.5 -6"
+    for lane, begin, end in route.lanes:
+        path += f"{_curve(x, y, begin, lane)}H{end:.1f}"
+        x, y = end, lane
+    path += f"{_curve(x, y, end_x, end_y)}m-6 -3.5l6 3.5l-6 3.5"
     dashes = ' stroke-dasharray="6 3"' if edge.role == "attention" else ""
     notes = [
-        (edge.port, route.start, 11, route.start_room),
-        (edge.target_port, route.end, -8, route.end_room),
+        (edge.port, route.start, 4, "start", route.start_room),
+        (edge.target_port, route.end, -8, "end", route.end_room),
     ]
     labels = "".join(
-        f'<text x="{x + 4:.1f}" y="{y + lower:.1f}" font-size="9" fill="{FAINT}">{escape(text)}</text>'
-        for text, (x, y), lower, room in notes
-        if text and _text_width(text, 5.0) < room
+        f'<text x="{x + aside:.1f}" y="{y - 3:.1f}" font-size="9" text-anchor="{anchor}" fill="{FAINT}">'
+        f"{escape(text)}</text>"
+        for text, (x, y), aside, anchor, room in notes
+        if text and room >= _LABEL
     )
     ends = f"{nodes[edge.source].id} → {nodes[edge.target].id}{f' ({edge.label})' if edge.label else ''}"
     return (
@@ -148,11 +151,11 @@ def _svg_edge(edge: DrawnEdge, nodes: list[DrawnNode], route: _Route) -> str:
 
 
 def _curve(x: float, y: float, end_x: float, end_y: float) -> str:
-    """A curve that leaves and arrives vertically."""
-    if abs(x - end_x) < _STRAIGHT and end_y > y:
+    """A curve that leaves and arrives level."""
+    if abs(y - end_y) < _STRAIGHT and end_x > x:
         return f"L{end_x:.1f} {end_y:.1f}"
-    bend = max((end_y - y) / 2, 12.0)
-    return f"C{x:.1f} {y + bend:.1f} {end_x:.1f} {end_y - bend:.1f} {end_x:.1f} {end_y:.1f}"
+    bend = max((end_x - x) / 2, 12.0)
+    return f"C{x + bend:.1f} {y:.1f} {end_x - bend:.1f} {end_y:.1f} {end_x:.1f} {end_y:.1f}"
 
 
 def _svg_node(node: DrawnNode, centre: tuple[float, float], size: tuple[float, float]) -> str:

@@ -70,7 +70,7 @@ def ends(edge: ET.Element) -> tuple[tuple[float, float], tuple[float, float]]:
     """Where a path starts, and where the tip of its arrow is."""
     path = edge.find(f"{SVG}path")
     assert path is not None
-    line = path.attrib["d"].removesuffix("m-3.5 -6l3.5 6l3.5 -6")
+    line = path.attrib["d"].removesuffix("m-6 -3.5l6 3.5l-6 3.5")
     assert line != path.attrib["d"], "every edge ends in an arrow"
     numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", line)]
     return (numbers[0], numbers[1]), (numbers[-2], numbers[-1])
@@ -84,12 +84,12 @@ def test_the_picture_has_every_node_and_edge_once_and_edges_touch_their_nodes(na
     assert set(edges) == {edge.id for edge in blueprint.edges}
     for edge in blueprint.edges:
         (start_x, start_y), (end_x, end_y) = ends(edges[edge.id])
-        left, _, right, bottom = box(nodes[edge.source])
-        assert left <= start_x <= right
-        assert start_y == pytest.approx(bottom, abs=0.11)
-        left, top, right, _ = box(nodes[edge.target])
-        assert left <= end_x <= right
-        assert end_y == pytest.approx(top, abs=0.11)
+        _, top, right, bottom = box(nodes[edge.source])
+        assert start_x == pytest.approx(right, abs=0.11)
+        assert top <= start_y <= bottom
+        left, top, _, bottom = box(nodes[edge.target])
+        assert end_x == pytest.approx(left, abs=0.11)
+        assert top <= end_y <= bottom
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -105,12 +105,12 @@ def test_no_two_nodes_overlap_and_all_are_inside_the_picture(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_producers_stand_above_consumers(name: str) -> None:
+def test_producers_stand_left_of_consumers(name: str) -> None:
     nodes = groups(svg(ALL[name]), "node")
-    assert all(box(nodes[edge.source])[3] < box(nodes[edge.target])[1] for edge in ALL[name].edges)
+    assert all(box(nodes[edge.source])[2] < box(nodes[edge.target])[0] for edge in ALL[name].edges)
 
 
-def test_a_shortcut_runs_beside_what_it_skips() -> None:
+def test_a_shortcut_runs_around_what_it_skips() -> None:
     b = Builder("chain")
     x = b.input([-1, 8])
     h = x
@@ -121,10 +121,10 @@ def test_a_shortcut_runs_beside_what_it_skips() -> None:
     nodes = groups(picture, "node")
     path = groups(picture, "edge")["e6"].find(f"{SVG}path")
     assert path is not None
-    lanes = {float(x) for x, _ in re.findall(r"([\d.]+) ([\d.]+)V", path.attrib["d"])}
+    lanes = {float(y) for _, y in re.findall(r"([\d.]+) ([\d.]+)H", path.attrib["d"])}
     (lane,) = lanes
-    assert all(box(nodes[name])[2] < lane for name in ("neg", "neg_2", "neg_3", "neg_4"))
-    middles = {round((box(node)[0] + box(node)[2]) / 2) for node in nodes.values()}
+    assert all(box(nodes[name])[3] < lane for name in ("neg", "neg_2", "neg_3", "neg_4"))
+    middles = {round((box(node)[1] + box(node)[3]) / 2) for node in nodes.values()}
     assert len(middles) == 1, "the chain is straight"
 
 
