@@ -142,8 +142,8 @@ def table(rows: Iterable[T], columns: Columns) -> None:
         wraps = sys.stdout.isatty() and len(parts) > len(texts)
         longest = max(map(cell_len, [*(parts if wraps else texts), name]))
         narrowest += min(longest, _NARROW) if wraps else longest
-        numeric = all(value is None or isinstance(value, int | float) for value in shown)
-        justify = "right" if numeric and any(value is not None for value in shown) else "left"
+        kinds = {type(value) for value in shown if value is not None}
+        justify = "right" if kinds and kinds <= {int, float} else "left"
         drawn.add_column(name, justify=justify, no_wrap=not wraps, overflow="fold")
     for row in values:
         drawn.add_row(*map(cell, row))
