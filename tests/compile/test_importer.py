@@ -356,6 +356,15 @@ def test_a_module_that_cannot_be_exported_is_refused_with_its_place_and_line(
     assert capfd.readouterr().err == ""
 
 
+def test_dropout_of_another_kind_is_said_to_be_written_as_dropout() -> None:
+    network = nn.Sequential(nn.Dropout2d(0.3), nn.Dropout2d(0.2), nn.AlphaDropout(0.1), nn.Dropout(0.4))
+    imported = import_with_weights(network, torch.zeros(2, 3, 4, 4))
+    kinds = ("feature_dropout", "alpha_dropout")
+    assert [any(kind in note for note in imported.notes) for kind in kinds] == [True, True]
+    assert len(imported.notes) == 2
+    assert all(note in imported.blueprint.description for note in imported.notes)
+
+
 def test_results_that_are_no_tensors_are_said_to_be_left_out() -> None:
     class Telling(nn.Module):
         def forward(self, x: Tensor) -> dict[str, Any]:

@@ -64,6 +64,16 @@ def _dropout(call: Call) -> Raised:
     return call.add("dropout", x, p=call["p"])
 
 
+def _other_dropout(call: Call) -> Raised:
+    """Evaluation is the same; what a training kernel drops is not, and that is said."""
+    raised = _dropout(call)
+    if call["p"] != 0:
+        note = f"`{call.node.target}` is written as dropout, which drops single values in training"
+        if note not in call.walk.notes:
+            call.walk.notes.append(note)
+    return raised
+
+
 def _glu(call: Call) -> Raised:
     return call.add("activation", call.wire(_first(call)), type="glu", dim=call["dim"])
 
@@ -91,6 +101,6 @@ RAISERS: Mapping[str, Raiser] = {
     "_softmax": _softmax,
     "log_softmax": _log_softmax,
     "dropout": _dropout,
-    "feature_dropout": _dropout,
-    "alpha_dropout": _dropout,
+    "feature_dropout": _other_dropout,
+    "alpha_dropout": _other_dropout,
 }
