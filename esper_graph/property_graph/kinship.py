@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import isnan
 
-from esper_graph.errors import QueryError
+from esper_graph.errors import QueryError, close_names, suggestion
+from esper_graph.ir.specs import DERIVATION_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Which:
         most: That value is this or less.
 
     Raises:
-        QueryError: A time has no zone, an interval is empty, or a bound has no metric.
+        QueryError: There is no such kind, a time has no zone, an interval is empty, or a bound has no metric.
 
     Example:
         >>> Which(kind="crossover").narrows, Which().narrows
@@ -41,6 +42,12 @@ class Which:
     most: float | None = None
 
     def __post_init__(self) -> None:
+        if self.kind is not None and self.kind not in DERIVATION_KINDS:
+            raise QueryError(
+                f"there is no kind of derivation `{self.kind}`",
+                hint=suggestion(close_names(self.kind, DERIVATION_KINDS))
+                or f"the kinds are {', '.join(DERIVATION_KINDS)}",
+            )
         for name, moment in (("since", self.since), ("until", self.until)):
             require_zone(name, moment)
         if self.since is not None and self.until is not None and self.since > self.until:

@@ -252,6 +252,6 @@ def require(engine: Engine, family: Family, wanted: Iterable[str], view: View) -
             raise BlueprintNotFoundError(one)
         raise QueryError(
             f"`{one}` was not known at {view.as_of.isoformat()}",
-            where=[f"registered  {there[one]}"],
+            where=[f"registered  {there[one].partition('[')[0]}"],  # without the name of its zone
             hint="ask for a later time",
         )

@@ -151,6 +151,7 @@ BAD: dict[str, tuple[type[Exception], Callable[[Registry], object]]] = {
     "time before": (QueryError, lambda store: store.tree("root", as_of=datetime(2020, 1, 1, tzinfo=UTC))),
     "leaves of all then": (QueryError, lambda store: store.leaves(as_of=datetime.now(UTC))),
     "roots of all then": (QueryError, lambda store: store.roots(as_of=datetime.now(UTC))),
+    "unknown kind": (QueryError, lambda _: Which(kind="mutations")),
     "since without zone": (QueryError, lambda _: Which(since=NAIVE)),
     "since after until": (
         QueryError,
