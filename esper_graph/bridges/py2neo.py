@@ -213,7 +213,7 @@ def run(graph: Graph, name: str, /, **parameters: object) -> Answer[dict[str, An
         StoreUnavailableError: The server does not answer.
 
     Example:
-        >>> run(Graph("bolt://localhost:7687"), "lineage/ancestor_ids", id="mlp")         # doctest: +SKIP
+        run(Graph("bolt://localhost:7687"), "lineage/ancestor_ids", id="mlp")
     """
     query = get(name)
     if query.access != "read":

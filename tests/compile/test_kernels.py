@@ -378,6 +378,8 @@ def test_hints_are_reported_with_what_became_of_them() -> None:
     assert [(hint.node, hint.name, hint.outcome) for hint in result.hints] == [
         ("fc2", "compute_intensity", "not honoured"),
         ("fc2", "requires_gpu", "not honoured"),
+        (None, "fusion", "not honoured"),
+        (None, "memory_plan", "not honoured"),
     ]
 
 
