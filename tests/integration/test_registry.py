@@ -1,5 +1,6 @@
 """What the registry promises, on each engine."""
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ import pytest
 
 from esper_graph.config import Settings
 from esper_graph.errors import (
+    BlueprintError,
     BlueprintNotFoundError,
     ConfigError,
     EvolutionError,
@@ -101,6 +103,15 @@ def test_repeating_an_operation_is_no_second_one(registry: BlueprintRegistry) ->
     for _ in range(2):
         registry.register(perceptron(3), operation_id="the-operation")
     assert [event.operation_id for event in registry.history("mlp")] == ["the-operation"]
+
+
+def test_register_all_leaves_the_garbage_collector_as_it_was(registry: BlueprintRegistry) -> None:
+    before, during = gc.get_threshold(), list[int]()
+    registry.register_all([perceptron(3)], progress=lambda done, total: during.append(gc.get_threshold()[0]))
+    with pytest.raises(BlueprintError):
+        registry.register_all([perceptron(4, "fits"), Builder("empty").finish()])
+    assert gc.get_threshold() == before
+    assert during[0] > before[0]
 
 
 def test_register_all_takes_parents_before_children_and_duplicates(registry: BlueprintRegistry) -> None:
