@@ -1,7 +1,7 @@
 """Save many blueprints: while one batch is being written, the next is prepared and its rows are made."""
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -73,7 +73,7 @@ def register_all(
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
+def _seldom_collected() -> Generator[None]:
     """Let Python look for cycles of garbage seldom, for a while.
 
     Blueprints are many small objects that live on, and hardly any cycles: looking through them after every
