@@ -11,7 +11,7 @@ from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get as query
 from esper_graph.property_graph.records import Summary
 from esper_graph.property_graph.rows import summary_from
-from esper_graph.store.engines import Engine
+from esper_graph.store.engines import MOST_SORTED, Engine
 from esper_graph.store.facts import manifest, metadata
 from esper_graph.store.materialise import read
 from esper_graph.store.naming import close_ids, exists, find, resolve
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 _READ_AT_ONCE = 100
-_MOST = 1_000_000  # the embedded engine makes room for as many rows as a sorted answer may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def summaries(
         "name": name,
         "archived": archived or status == "archived",
     }
-    most = _MOST if limit is None else min(max(limit, 0), _MOST)
+    most = MOST_SORTED if limit is None else min(max(limit, 0), MOST_SORTED)
     rows = engine.read(query("blueprint/summaries"), {**filters, "limit": most + 1})
     if len(rows) <= most:
         return Answer(map(summary_from, rows))
@@ -149,7 +148,7 @@ def same_as(engine: Engine, blueprint_id: str, under: str, limit: int | None = N
     Args:
         under: `fingerprint` or `normal`.
     """
-    most = _MOST if limit is None else min(max(limit, 0), _MOST)
+    most = MOST_SORTED if limit is None else min(max(limit, 0), MOST_SORTED)
     rows = engine.read(query("blueprint/same_as"), {"id": blueprint_id, "under": under, "limit": most + 1})
     return Answer(map(summary_from, rows[:most]), truncated_by="limit" if len(rows) > most else None)
 

@@ -10,12 +10,11 @@ from esper_graph.errors import StoreError
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.likeness import VERSION, Likeness, likeness, likeness_rows
 from esper_graph.property_graph.records import Operation
-from esper_graph.store.engines import Engine, Transaction
+from esper_graph.store.engines import MOST_SORTED, Engine, Transaction
 from esper_graph.store.journal import note_event
 from esper_graph.store.materialise import read
 
 _BATCH = 100
-_MOST = 1_000_000  # the embedded engine makes room for as many rows as a sorted answer may have
 
 
 def write_likeness(transaction: Transaction, found: Mapping[str, Likeness]) -> None:
@@ -42,7 +41,7 @@ def stored(engine: Engine, ids: Sequence[str]) -> dict[str, Likeness]:
     }
 
 
-def stale(engine: Engine, limit: int = _MOST) -> list[str]:
+def stale(engine: Engine, limit: int = MOST_SORTED) -> list[str]:
     """List ids of blueprints without features of the present version."""
     asked = {"version": VERSION, "limit": limit}
     return [row["id"] for row in engine.read(get("similarity/stale"), asked)]

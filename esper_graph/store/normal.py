@@ -12,11 +12,10 @@ from esper_graph.ir.passes import NO_NORMAL, NORMAL_PREFIX, normal_fingerprint_o
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
 from esper_graph.store.blueprints import get_many
-from esper_graph.store.engines import Engine, Row, Transaction
+from esper_graph.store.engines import MOST_SORTED, Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
 _BATCH = 100
-_MOST = 1_000_000  # the embedded engine makes room for as many rows as a sorted answer may have
 
 
 class Renewal(NamedTuple):
@@ -31,7 +30,7 @@ class Renewal(NamedTuple):
     without: tuple[str, ...]
 
 
-def stale(engine: Engine, limit: int = _MOST) -> list[str]:
+def stale(engine: Engine, limit: int = MOST_SORTED) -> list[str]:
     """List ids of blueprints of which no normal fingerprint of the present passes is known."""
     asked = {"prefix": NORMAL_PREFIX, "limit": limit}
     return [row["id"] for row in engine.read(get("blueprint/stale_normal"), asked)]

@@ -22,6 +22,9 @@ Row = dict[str, Any]
 _T = TypeVar("_T")
 _NONE: Mapping[str, object] = {}
 
+MOST_SORTED = 1_000_000
+"""Limit of a sorted answer that means all: the embedded engine makes room for as many rows as it says."""
+
 
 class ConflictError(StoreError):
     """A uniqueness constraint was broken: somebody else was first. Store code catches it and looks who.
