@@ -89,7 +89,8 @@ class Families(OpenStore):
         """List the ids of all ancestors, sorted."""
         from esper_graph.store import lineage
 
-        return Answer(lineage.ancestor_ids(self.engine, self._id(blueprint_id)))
+        start = self._id(blueprint_id)
+        return lineage.marked(self.engine, Answer(lineage.ancestor_ids(self.engine, start)), start)
 
     def descendant_ids(self, blueprint_id: str) -> Answer[str]:
         """List the ids of all descendants, sorted."""

@@ -33,6 +33,7 @@ __all__ = [
     "descendants",
     "external_ancestors",
     "link",
+    "marked",
     "parents",
     "path",
     "paths",

@@ -1,11 +1,14 @@
 """Where a family goes on outside of this store: parents that it knows by name only."""
 
+from typing import TypeVar
+
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.records import Relative
 from esper_graph.store.engines import Engine
 from esper_graph.store.family import above, levels
 from esper_graph.store.reach import NOW, View
+
+_T = TypeVar("_T")
 
 
 def external_ancestors(engine: Engine, blueprint_id: str, view: View = NOW) -> tuple[str, ...]:
@@ -25,7 +28,7 @@ def external_ancestors(engine: Engine, blueprint_id: str, view: View = NOW) -> t
     return tuple(sorted({row["parent"] for row in rows if row["child"] in family}))
 
 
-def marked(engine: Engine, answer: Answer[Relative], blueprint_id: str, view: View = NOW) -> Answer[Relative]:
+def marked(engine: Engine, answer: Answer[_T], blueprint_id: str, view: View = NOW) -> Answer[_T]:
     """Mark an answer about ancestors as incomplete where the family goes on outside of this store."""
     if answer.complete and external_ancestors(engine, blueprint_id, view):
         return Answer(answer, truncated_by="external")

@@ -158,6 +158,7 @@ def test_a_family_that_goes_on_outside_of_the_store_is_not_called_complete(
     for answer in (
         registry.ancestors("grandkid"),
         registry.ancestors("kid"),
+        registry.ancestor_ids("grandkid"),
         registry.roots("grandkid"),
         registry.get_lineage("grandkid"),
     ):
