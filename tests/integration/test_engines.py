@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from neo4j._sync.io._bolt import Bolt  # no public door shows what the driver asks its connections
 
 from esper_graph.config import Secret, Settings
 from esper_graph.errors import EsperGraphError, QueryError, StoreUnavailableError
@@ -187,6 +188,27 @@ def test_a_conflict_is_tried_five_times_when_asked(unique: Engine) -> None:
     with pytest.raises(ConflictError):
         unique.write(create, retry_conflicts=True)
     assert len(attempts) == 1 + 5
+
+
+def test_a_connection_is_left_alone_once_it_was_given_back(
+    unique: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may hold it by then, and would wait for ever where both ask it whether it lives."""
+    asked: list[bool] = []
+    defunct = Bolt.defunct
+
+    def watched(connection: Bolt) -> bool:
+        asked.append(connection.in_use)
+        return defunct(connection)
+
+    monkeypatch.setattr(Bolt, "defunct", watched)
+    unique.write(lambda transaction: transaction.run(CREATE, {"key": "a"}))
+    with pytest.raises(ConflictError):
+        unique.write(lambda transaction: transaction.run(CREATE, {"key": "a"}))
+    with pytest.raises(QueryError):
+        unique.read(statement("RETURN 1 / 0 AS wrong", returns="wrong"))
+    assert asked
+    assert all(asked)
 
 
 def test_writers_in_turn_wait_where_the_engine_would_let_them_fail(unique: Engine) -> None:

@@ -72,14 +72,11 @@ class BoltEngine(Engine):
         """See `Engine.read`."""
         _check(query, parameters, {"read"}, self._connector.message_limit)
 
-        def inside(bare: neo4j.ManagedTransaction) -> list[Row]:
+        def inside(bare: neo4j.Transaction) -> list[Row]:
             return _rows(bare, query, parameters)
 
-        unit = self._unit(query.name, inside)
-
         def once(driver: neo4j.Driver) -> list[Row]:
-            with self._session(driver) as session:
-                return session.execute_read(unit)
+            return self._transact(driver, query.name, inside, access=neo4j.READ_ACCESS)
 
         return self._repeat(query.name, once)
 
@@ -94,7 +91,7 @@ class BoltEngine(Engine):
         """See `Engine.write`."""
         last = name
 
-        def inside(bare: neo4j.ManagedTransaction) -> _T:
+        def inside(bare: neo4j.Transaction) -> _T:
             transaction = _Transaction(bare, name, self._connector.message_limit)
             try:
                 return work(transaction)
@@ -102,11 +99,9 @@ class BoltEngine(Engine):
                 nonlocal last
                 last = transaction.last
 
-        unit = self._unit(name, inside)
-
         def once(driver: neo4j.Driver) -> _T:
-            with self._connector.turn() if in_turn else nullcontext(), self._session(driver) as session:
-                return session.execute_write(unit)
+            with self._connector.turn() if in_turn else nullcontext():
+                return self._transact(driver, name, inside)
 
         return self._repeat(lambda: last, once, retry_conflicts=retry_conflicts)
 
@@ -192,8 +187,21 @@ class BoltEngine(Engine):
             time.sleep(delay * random.uniform(0.5, 1.0))
             delay = min(delay * _DELAY_GROWTH, _LONGEST_DELAY)
 
-    def _unit(self, name: str, work: Callable[..., _T]) -> Callable[..., _T]:
-        return neo4j.unit_of_work(metadata=_metadata(name), timeout=self._timeout)(work)
+    def _transact(
+        self,
+        driver: neo4j.Driver,
+        name: str,
+        work: Callable[[neo4j.Transaction], _T],
+        *,
+        access: str = neo4j.WRITE_ACCESS,
+    ) -> _T:
+        # Not `execute_read` and `execute_write`: after a failure these look at a connection that they have
+        # given back already. Whoever holds it by then may wait for ever.
+        with self._session(driver, access) as session:
+            transaction = session.begin_transaction(_metadata(name), self._timeout)
+            answer = work(transaction)
+            transaction.commit()
+            return answer
 
     def _session(self, driver: neo4j.Driver, access: str = neo4j.WRITE_ACCESS) -> neo4j.Session:
         return driver.session(  # pyright: ignore[reportUnknownMemberType]
@@ -224,7 +232,7 @@ class BoltEngine(Engine):
 class _Transaction(Transaction):
     """The inside of one attempt; remembers the last query for messages."""
 
-    def __init__(self, bare: neo4j.ManagedTransaction, name: str, message_limit: int | None) -> None:
+    def __init__(self, bare: neo4j.Transaction, name: str, message_limit: int | None) -> None:
         self._bare = bare
         self._message_limit = message_limit
         self.last = name
@@ -275,7 +283,7 @@ def _metadata(name: str) -> dict[str, Any]:
 
 
 def _run(
-    transaction: neo4j.ManagedTransaction | neo4j.Transaction,
+    transaction: neo4j.Transaction,
     query: NamedQuery,
     parameters: Mapping[str, object],
 ) -> neo4j.Result:
@@ -294,7 +302,7 @@ def _run(
 
 
 def _rows(
-    transaction: neo4j.ManagedTransaction | neo4j.Transaction,
+    transaction: neo4j.Transaction,
     query: NamedQuery,
     parameters: Mapping[str, object],
 ) -> list[Row]:
