@@ -1,9 +1,7 @@
 """Save many blueprints: while one batch is being written, the next is prepared and its rows are made."""
 
-import gc
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
@@ -11,11 +9,11 @@ from esper_graph.config import Manifest
 from esper_graph.property_graph.records import Operation, Registration
 from esper_graph.property_graph.registration import Prepared
 from esper_graph.store.blueprints import parents_of_new
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine
 from esper_graph.store.saving import Batch
 
 BATCH_BLUEPRINTS = 100
-_NEW_OBJECTS = 50_000
 
 Progress = Callable[[int], None]
 
@@ -54,7 +52,7 @@ def register_all(
         return Batch(make_operation(), manifest, external_parents=external_parents)
 
     with (
-        _seldom_collected(),
+        seldom_collected(),
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="esper-graph-write") as writer,
     ):
         writing: Future[list[Registration]] | None = None
@@ -70,24 +68,6 @@ def register_all(
             raise
         finish(writing)
     return done
-
-
-@contextmanager
-def _seldom_collected() -> Generator[None]:
-    """Let Python look for cycles of garbage seldom, for a while.
-
-    Blueprints are many small objects that live on, and hardly any cycles: looking through them after every
-    few hundred new ones took a third of the time of a batch.
-    """
-    kept = gc.get_threshold()
-    raised = 0 < kept[0] < _NEW_OBJECTS  # not where another thread is in here, or nobody wants it at all
-    if raised:
-        gc.set_threshold(_NEW_OBJECTS, *kept[1:])
-    try:
-        yield
-    finally:
-        if raised:
-            gc.set_threshold(*kept)
 
 
 def _some(prepared: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
