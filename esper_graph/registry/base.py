@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from esper_graph.config import Manifest, Settings, load_manifest, load_settings
-from esper_graph.errors import BlueprintNotFoundError, ConfigError, StoreError
+from esper_graph.errors import BlueprintNotFoundError, ConfigError, StoreError, close_names, suggestion
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.identifiers import new_id
 from esper_graph.property_graph.records import Operation
@@ -164,6 +164,19 @@ class OpenStore:
         from esper_graph.store import blueprints
 
         return BlueprintNotFoundError(blueprint_id, close=blueprints.close_ids(self.engine, blueprint_id))
+
+    def _know_device(self, name: str) -> None:
+        """Refuse a device that neither the manifest nor a measurement names."""
+        from esper_graph.store import metrics
+
+        known = dict.fromkeys(one.name for one in self.manifest.benchmarks.devices)
+        if name not in known:
+            known |= dict.fromkeys(metrics.devices(self.engine))
+        if name not in known:
+            raise ConfigError(
+                f"there is no device `{name}`",
+                hint=suggestion(close_names(name, known)) or f"there are {', '.join(known)}",
+            )
 
     def _kernel_files(self) -> "KernelFiles":
         from esper_graph.compile import KernelFiles

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from esper_graph.errors import EvolutionError, LineageError, MergeConflictError
+from esper_graph.errors import ConfigError, EvolutionError, LineageError, MergeConflictError
 from esper_graph.ir.specs import Derivation, freeze
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.registration import id_of_child
@@ -187,7 +187,7 @@ class Comparing(Registering):
 
         Raises:
             BlueprintNotFoundError: One of the two is unknown.
-            ConfigError: The manifest has no such metric.
+            ConfigError: There is no such metric or device, or the metric was measured on other devices only.
             LineageError: `good` is no ancestor of `bad`, is not better, or no single change explains the
                 values.
         """
@@ -195,6 +195,14 @@ class Comparing(Registering):
         from esper_graph.store import lineage, metrics
 
         direction = self.manifest.metric(metric).direction
+        self._know_device(device)
+        measured = metrics.devices(self.engine, metric)
+        if measured and device not in measured:
+            raise ConfigError(
+                f"`{metric}` was never measured on `{device}`",
+                hint=f"it was on {', '.join(measured)}; to begin on another device, record the value of "
+                f"`{good}` there",
+            )
         start, end = self._id(good), self._id(bad)
         parents: Mapping[str, tuple[str, ...]] = {
             end: self._parents(end),

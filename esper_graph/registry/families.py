@@ -57,13 +57,13 @@ class Families(OpenStore):
 
         Raises:
             BlueprintNotFoundError: There is no such blueprint.
-            ConfigError: The manifest has no such metric.
+            ConfigError: `which` names a metric or a device that there is none of.
             QueryError: It was not known then, a limit is below 0, or `which` makes no sense.
         """
         from esper_graph.store import lineage
         from esper_graph.store.reach import Reach, View
 
-        self._know_metric(which)
+        self._know(which)
         reach = Reach(max_generations, limit, View(include_rediscoveries, as_of), which)
         return lineage.ancestors(self.engine, self._id(blueprint_id), reach)
 
@@ -81,7 +81,7 @@ class Families(OpenStore):
         from esper_graph.store import lineage
         from esper_graph.store.reach import Reach, View
 
-        self._know_metric(which)
+        self._know(which)
         reach = Reach(max_generations, limit, View(include_rediscoveries, as_of), which)
         return lineage.descendants(self.engine, self._id(blueprint_id), reach)
 
@@ -139,9 +139,12 @@ class Families(OpenStore):
 
         return Answer(lineage.parents(self.engine, self._id(blueprint_id), include_rediscoveries=True))
 
-    def _know_metric(self, which: Which) -> None:
+    def _know(self, which: Which) -> None:
+        """Refuse a metric or a device that there is none of."""
         if which.metric is not None:
             self.manifest.metric(which.metric)
+        if which.device is not None:
+            self._know_device(which.device)
 
 
 def root_first(relatives: Sequence[Relative], start: str) -> list[str]:

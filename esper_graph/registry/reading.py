@@ -81,7 +81,7 @@ class Reading(OpenStore):
             device: None looks at all devices, and the best value of each blueprint counts.
 
         Raises:
-            ConfigError: The manifest has no such metric.
+            ConfigError: There is no such metric or device.
         """
         from esper_graph.store import blueprints
 
@@ -100,6 +100,8 @@ class Reading(OpenStore):
         from esper_graph.store import metrics
 
         direction = self.manifest.metric(metric).direction
+        if device is not None:
+            self._know_device(device)
         return metrics.ranking(
             self.engine, metric, direction, min_value=min_value, max_value=max_value, device=device
         )

@@ -1,6 +1,7 @@
 """Verbs that search: filters, facets, shapes, Pareto fronts, and the best blueprint for a purpose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from esper_graph.errors import ConfigError, FilterError, NothingFitsError, close_names, suggestion
@@ -247,33 +248,23 @@ class Searching(Similarity):
         return [one.id for one in found]
 
     def _check_devices(self, parsed: "Filter") -> None:
-        """Refuse devices that neither the manifest nor a measurement names."""
-        records = [one.name for one in self.manifest.benchmarks.devices]
+        """Refuse devices that there are none of; what runs on a device needs its record in the manifest."""
         for term in parsed.of("device"):
-            if term.values[0] not in records:
-                raise self._no_device(str(term.values[0]), records, parsed.text, term.column)
+            with _blaming(parsed.text, term.column):
+                self.manifest.device(str(term.values[0]))
         for term in parsed.of("metric"):
-            self._check_device(term.device, parsed.text, term.column)
-
-    def _check_device(self, device: str | None, text: str, column: int) -> None:
-        from esper_graph.search.begin import known_devices
-
-        records = [one.name for one in self.manifest.benchmarks.devices]
-        if device is not None and device not in records:
-            known = [*records, *known_devices(self._read)]
-            if device not in known:
-                raise self._no_device(device, known, text, column)
-
-    def _no_device(self, name: str, known: Sequence[str], text: str, column: int) -> FilterError:
-        hint = suggestion(close_names(name, known)) or f"there are {', '.join(known)}"
-        return FilterError(f"there is no device `{name}`", text, column, hint=hint)
+            if term.device is not None:
+                with _blaming(parsed.text, term.column):
+                    self._know_device(term.device)
 
     def _order(self, text: str, *, reverse: bool) -> "Order":
         from esper_graph.search.language import order_field
         from esper_graph.search.run import Order
 
         field, device = order_field(text, self._directions)
-        self._check_device(device, text, 1)
+        if device is not None:
+            with _blaming(text, 1):
+                self._know_device(device)
         return Order(field, device, (field.kind == "time") != reverse)
 
     def _figure(self, text: str) -> "tuple[Field, str | None, int]":
@@ -324,6 +315,15 @@ class Searching(Similarity):
         if kernel:
             removed.append(("the bytes of a ready kernel are not here", left[-1]))
         return NothingFitsError(left[0], removed)
+
+
+@contextmanager
+def _blaming(text: str, column: int) -> Generator[None]:
+    """Say where in a filter or an order something stands that is not configured."""
+    try:
+        yield
+    except ConfigError as error:
+        raise FilterError(error.message, text, column, hint=error.hint) from None
 
 
 def _shapes(given: str | None, made: str | None) -> list[str]:

@@ -86,7 +86,7 @@ def _measured(read: Read, term: Term) -> tuple[str, ...] | None:
     """The blueprints with a newest value in the range, or None where there are many."""
     assert term.field is not None
     found: set[str] = set()
-    for device in [term.device] if term.device is not None else known_devices(read):
+    for device in [term.device] if term.device is not None else _devices(read, term.field.stored):
         for value in term.values:
             one = cast(Interval, value)
             asked = {
@@ -100,6 +100,6 @@ def _measured(read: Read, term: Term) -> tuple[str, ...] | None:
     return tuple(sorted(found))
 
 
-def known_devices(read: Read) -> list[str]:
-    """List the devices that anything was measured on."""
-    return [row["name"] for row in read("search/devices", {})]
+def _devices(read: Read, metric: str) -> list[str]:
+    """The devices that a metric was measured on."""
+    return [row["name"] for row in read("metric/devices", {"metric": metric})]

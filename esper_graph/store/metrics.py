@@ -111,6 +111,11 @@ def ranking(
     )
 
 
+def devices(engine: Engine, metric: str | None = None) -> tuple[str, ...]:
+    """List the devices that a metric was measured on, or anything; sorted."""
+    return tuple(row["name"] for row in engine.read(get("metric/devices"), {"metric": metric}))
+
+
 def _row(
     blueprint_id: str,
     name: str,

@@ -170,6 +170,26 @@ def test_the_culprit_is_found_by_measuring_what_is_asked_for(registry: Blueprint
         registry.bisect("c8", "c0", "latency_ms", device="cpu")
 
 
+def test_bisecting_where_the_metric_was_never_measured_names_where_it_was(
+    commands: Commands, family: BlueprintRegistry
+) -> None:
+    asked = ("lineage", "bisect", "mlp", "wide", "--metric", "latency_ms")
+    assert commands(*asked, "-q").lines == ["mlp"], "nothing was measured anywhere, so a first value is due"
+    family.update_performance("mlp", {"latency_ms": 1.0}, device="cpu")
+    family.update_performance("mlp", {"latency_ms": 1.0}, device="gpu_a100")
+    family.update_performance("mlp", {"loss": 1.0}, device="gpu_v100")
+    family.archive("mlp")
+    elsewhere = commands(*asked)
+    assert (elsewhere.code, elsewhere.stdout) == (2, "")
+    assert "`latency_ms` was never measured on `default`" in elsewhere.stderr
+    assert "hint: it was on cpu, gpu_a100;" in elsewhere.stderr
+    mistyped = commands(*asked, "--device", "gpu_a10")
+    assert (mistyped.code, mistyped.stdout) == (2, "")
+    assert "there is no device `gpu_a10`" in mistyped.stderr
+    assert "hint: did you mean `gpu_a100`" in mistyped.stderr
+    assert commands(*asked, "--device", "cpu", "-q").lines == ["wide"]
+
+
 # ---------------------------------------------------------------- commands
 
 

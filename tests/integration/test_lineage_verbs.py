@@ -91,7 +91,9 @@ def test_relatives_are_narrowed_by_how_they_came_to_be_tags_times_and_metrics(re
     assert below(metric="latency_ms") == ["left", "last"]
     assert below(metric="latency_ms", most=3.0) == ["left"]
     assert below(metric="latency_ms", least=3.0, device="cpu") == ["last"]
-    assert below(metric="latency_ms", device="cuda:0") == []
+    assert below(metric="latency_ms", device="gpu_v100") == []
+    with pytest.raises(ConfigError, match="no device `cuda:0`"):
+        below(metric="latency_ms", device="cuda:0")
     now = datetime.now(UTC)
     assert below(since=now + timedelta(days=1)) == []
     assert below(until=now + timedelta(days=1)) == ["left", "right", "last"]

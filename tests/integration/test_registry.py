@@ -348,6 +348,10 @@ def test_the_newest_value_of_each_device_counts_and_the_best_of_them_ranks(
         ("slow", 7.0, "gpu_a100"),
     ]
     assert [one.value for one in registry.ranking("latency_ms", device="cpu")] == [2.0, 9.0]
+    assert registry.ranking("latency_ms", device="gpu_v100") == ()
+    with pytest.raises(ConfigError, match="no device `gpu_h100`") as told:
+        registry.search_by_performance("latency_ms", device="gpu_h100")
+    assert told.value.hint == "did you mean `gpu_v100` or `gpu_a100`?"
     history = [one.value for one in registry.measurements("slow") if one.name == "latency_ms"]
     assert history == [1.0, 9.0, 7.0]
     assert registry.metadata("slow").benchmarks == {

@@ -56,6 +56,16 @@ def test_a_value_that_arrives_late_is_kept_but_is_not_the_newest(store: Engine) 
     assert (newest.value, newest.measurements) == (1.0, 2)
 
 
+def test_a_device_is_known_once_something_was_measured_there(store: Engine) -> None:
+    assert metrics.devices(store) == ()
+    record(store, "mlp_4", 1.0, "laptop")
+    record(store, "mlp_3", 1.0, "cpu")
+    metrics.record(store, "mlp_3", {"loss": 1.0}, "gpu", operation("metric.record"))
+    assert metrics.devices(store) == ("cpu", "gpu", "laptop")
+    assert metrics.devices(store, "latency_ms") == ("cpu", "laptop")
+    assert metrics.devices(store, "throughput") == ()
+
+
 def test_repeating_an_operation_is_no_second_measurement(store: Engine) -> None:
     done = operation("metric.record")
     for _ in range(3):
