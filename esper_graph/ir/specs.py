@@ -145,8 +145,12 @@ Port = Annotated[int, Field(ge=0, le=MAX_INTEGER)] | Id
 
 
 def format_problems(error: ValidationError, root: str) -> list[Problem]:
-    """Phrase what pydantic found as problems, each with its path below `root`."""
-    problems: list[Problem] = []
+    """Phrase what pydantic found as problems, one for each path below `root`.
+
+    Where several types are accepted, pydantic says of each why it is not that one; what is wrong with a value
+    of one of them is worth more than that it is none of another.
+    """
+    problems: dict[str, Problem] = {}
     for detail in error.errors():
         path = root
         for part in detail["loc"]:
@@ -155,15 +159,10 @@ def format_problems(error: ValidationError, root: str) -> list[Problem]:
             elif part.isidentifier() and part not in ("int", "str", "float", "bool"):
                 path += f".{part}" if path else part
         message = detail["msg"].removeprefix("Value error, ")
-        problem = Problem(
-            "format",
-            message[:1].lower() + message[1:],
-            path,
-            facts={"path": path, "value": detail.get("input")},
-        )
-        if problem.where not in {earlier.where for earlier in problems}:
-            problems.append(problem)
-    return problems
+        if path not in problems or not detail["type"].endswith("_type"):
+            facts = {"path": path, "value": detail.get("input")}
+            problems[path] = Problem("format", message[:1].lower() + message[1:], path, facts=facts)
+    return [*problems.values()]
 
 
 class Value(BaseModel):

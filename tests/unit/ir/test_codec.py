@@ -82,6 +82,16 @@ NOISE = '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "attributes": {"std
             "input should be a valid string",
             "$.nodes[0].id",
         ),
+        (
+            '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "output_shape": [4, "n\\u200b"]}], "edges": []}',
+            "the text holds control characters",
+            "$.nodes[0].output_shape[1]",
+        ),
+        (
+            '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "output_shape": [4, -7]}], "edges": []}',
+            "greater than or equal to -1",
+            "$.nodes[0].output_shape[1]",
+        ),
         ('{"name": "x", "nodes": [], "edges": [], "format": "onnx"}', "the format is 'onnx'", "$.format"),
         ('{"name": "x", "nodes": [], "edges": [], "format_version": 2}', "version is 2", "$.format_version"),
         (

@@ -225,7 +225,7 @@ def at(document: Any, path: tuple[Any, ...]) -> Any:
 
 
 NAMES = [
-    *{name for op in OPS.values() for name in op.attributes.model_fields},
+    *sorted({name for op in OPS.values() for name in op.attributes.model_fields}),
     *(
         "tags",
         "id",
