@@ -16,7 +16,8 @@
     │   ├── BlueprintNotFoundError (LookupError)
     │   ├── IdTakenError                   the id already names another structure
     │   ├── OperationTakenError            the operation's id already names another operation
-    │   ├── QueryError                     a query's parameters are wrong, or the engine refused it
+    │   ├── QueryError                     a question that makes no sense, such as a query's parameters
+    │   │   ├── QueryFailedError               the engine refused a query, or broke it off
     │   │   ├── UnknownQueryError (LookupError)
     │   │   └── FilterError (ValueError)   a filter or a page token that cannot be read; `.column` says where
     │   ├── NothingFitsError (LookupError) none meets all conditions; `.removed` says why
@@ -32,10 +33,11 @@
     │       └── UntrustedKernelError       the bytes are not the recorded ones
     ├── EvolutionError                     an edit that cannot be applied
     │   └── MergeConflictError             both sides of a merge changed the same; `.conflicts` lists where
-    └── ConfigError                        a setting, a manifest or the installation
+    └── ConfigError                        a setting, an argument, a manifest or the installation
 
 `str(error)` is the whole message for a person: what is wrong, where, and after a blank line a hint.
-The facts it was composed from are attributes. `exit_code` is what the command line returns.
+The facts it was composed from are attributes. `exit_code` is what the command line returns: 1 refused,
+2 wrong use, 3 not found, 4 no valid blueprint, 5 no store answers, 6 in conflict with what is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -300,7 +302,15 @@ class OperationTakenError(StoreError):
 
 
 class QueryError(StoreError):
-    """A query, its parameters or its result is not as declared."""
+    """What is asked makes no sense: a query's parameters, a limit, a time, a choice that there is not."""
+
+    exit_code = 2
+
+
+class QueryFailedError(QueryError):
+    """The engine refused a query, broke it off, or answered it otherwise than declared."""
+
+    exit_code = 1
 
 
 class UnknownQueryError(QueryError, LookupError):
@@ -418,15 +428,25 @@ class KernelError(CompileError):
 
 
 class KernelNotFoundError(KernelError, LookupError):
-    """No recorded kernel has this digest."""
+    """No recorded kernel has this digest, or several begin with it.
+
+    Attributes:
+        digest: The digest, or its beginning.
+        several: Some that begin with it.
+    """
 
     exit_code = 3
 
-    def __init__(self, digest: str) -> None:
+    def __init__(self, digest: str, *, several: Sequence[str] = ()) -> None:
         self.digest = digest
-        super().__init__(
-            f"no kernel has the digest `{digest}`", hint="list kernels with `esper-graph kernel list ID`"
-        )
+        self.several = tuple(several)
+        if several:
+            super().__init__(f"several kernels begin with `{digest}`", where=several, hint="give more digits")
+        else:
+            super().__init__(
+                f"no kernel has the digest `{digest}`",
+                hint="give its first digits, four or more; `esper-graph kernel list ID` lists kernels",
+            )
 
 
 class KernelBytesMissingError(KernelError):
@@ -492,6 +512,6 @@ class MergeConflictError(EvolutionError):
 
 
 class ConfigError(EsperGraphError):
-    """A setting, the manifest or the installation is wrong."""
+    """A setting, an argument, the manifest or the installation is wrong."""
 
     exit_code = 2

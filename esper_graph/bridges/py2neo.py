@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from esper_graph.errors import ConfigError, FormatError, Problem, QueryError, StoreUnavailableError
+from esper_graph.errors import (
+    ConfigError,
+    FormatError,
+    Problem,
+    QueryError,
+    QueryFailedError,
+    StoreUnavailableError,
+)
 from esper_graph.ir.blocks import definitions
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.answer import Answer
@@ -210,6 +217,7 @@ def run(graph: Graph, name: str, /, **parameters: object) -> Answer[dict[str, An
 
     Raises:
         QueryError: There is no such query, it does not read, or the parameters are wrong.
+        QueryFailedError: The server refuses it.
         StoreUnavailableError: The server does not answer.
 
     Example:
@@ -225,7 +233,7 @@ def run(graph: Graph, name: str, /, **parameters: object) -> Answer[dict[str, An
         cursor: Any = graph.query(query.text, parameters)
         return Answer([_plain(record) for record in cursor])
     except Neo4jError as error:
-        raise QueryError(f"the server refuses `{name}`: {error.message}") from error
+        raise QueryFailedError(f"the server refuses `{name}`: {error.message}") from error
     except (ConnectionBroken, ConnectionUnavailable, ServiceUnavailable, ProtocolError, WireError) as error:
         raise StoreUnavailableError(f"no answer to `{name}`: {error}") from error
 

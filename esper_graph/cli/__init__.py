@@ -76,6 +76,9 @@ def root(ctx: click.Context, **flags: object) -> None:
 
     Without a URI the embedded engine is used; it starts by itself. Commands take --json for one
     document and -q for bare ids. Data goes to standard output, the rest to standard error.
+
+    Exit codes: 0 done, 1 refused or nothing found, 2 wrong use, 3 not found, 4 no valid blueprint, 5 no store
+    answers, 6 in conflict with what is there.
     """
     ctx.obj = State(flags)
 

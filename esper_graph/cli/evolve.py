@@ -61,6 +61,8 @@ def apply(
         changes += _read(edits)
     changes += [_setting(text) for text in settings]
     changes += [{"type": "remove_node", "node_id": node} for node in removed]
+    if not changes:
+        raise click.UsageError("no edits: name some with --set, --remove or --edits")
     store = registry()
     child = store.evolve(
         store.resolve(reference),

@@ -73,6 +73,7 @@ def import_(
                 "an ONNX file tells its inputs itself and calls nothing of torch: "
                 "leave out --input, --fixed-batch and --opaque"
             )
+        click.Path(exists=True, dir_okay=False).convert(module, None, click.get_current_context())
         found = import_onnx(
             module, name=name, id=blueprint_id, tags=tags, max_nodes=max_nodes, max_depth=max_depth
         )

@@ -21,14 +21,17 @@ def blame(reference: str, nodes: tuple[str, ...], as_json: bool, quiet: bool) ->
 
     -q prints the ids of the blueprints that made it what it is, each once.
     """
-    from esper_graph.errors import EvolutionError, close_names, suggestion
+    from esper_graph.errors import QueryError, close_names, suggestion
 
     store = registry()
     found = store.blame(store.resolve(reference))
-    known = {one.node for one in found}
+    known = dict.fromkeys(one.node for one in found)
     for node in nodes:
         if node not in known:
-            raise EvolutionError(f"there is no node `{node}`", hint=suggestion(close_names(node, known)))
+            raise QueryError(
+                f"`{reference}` has no node `{node}`",
+                hint=suggestion(close_names(node, known)) or f"it has {', '.join(known)}",
+            )
     parts = [one for one in found if not nodes or one.node in nodes]
     emit(
         parts,

@@ -233,7 +233,7 @@ def _checked(adapter: TypeAdapter[str], value: object, what: str) -> str:
         return adapter.validate_python(value, strict=True)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"`{value}` cannot be a {what}: {reason[:1].lower()}{reason[1:]}") from None
+        raise ConfigError(f"`{value}` is no {what}: {reason[:1].lower()}{reason[1:]}") from None
 
 
 def _taken(run: Callable[..., list[Row]], alias: str, blueprint_id: str) -> IdTakenError:

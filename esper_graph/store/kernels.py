@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from esper_graph.errors import BlueprintNotFoundError, KernelError
+from esper_graph.errors import BlueprintNotFoundError, KernelError, KernelNotFoundError
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import CompileAttempt, KernelRecord, Operation, Process
 from esper_graph.store.engines import Engine, Row, Transaction
@@ -155,7 +155,7 @@ def record_validation(
     """Record the result of comparing a kernel with the interpreter; the newest counts.
 
     Raises:
-        KernelError: There is no such kernel.
+        KernelNotFoundError: There is no such kernel.
     """
     text = json.dumps(dict(validation), sort_keys=True)
 
@@ -163,7 +163,7 @@ def record_validation(
         asked = {"digest": digest, "validation": text}
         rows = transaction.run(get("kernel/record_validation"), asked)
         if not rows:
-            raise KernelError(f"no kernel has the digest `{digest}`")
+            raise KernelNotFoundError(digest)
         note_event(transaction, operation, [row["blueprint"] for row in rows])
         return _kernel(transaction.run(get("kernel/find"), {"prefix": digest, "limit": 1})[0])
 
@@ -189,7 +189,7 @@ def kernel(engine: Engine, digest: str) -> KernelRecord | None:
         The kernel, or None where there is none.
 
     Raises:
-        KernelError: This is no beginning of a digest, or several kernels begin like this.
+        KernelNotFoundError: This is no beginning of a digest, or several kernels begin like this.
     """
     row = _find(engine, digest)
     return None if row is None else _kernel(row)
@@ -205,18 +205,12 @@ def digests(engine: Engine) -> tuple[str, ...]:
 
 def _find(engine: Engine, prefix: str) -> Row | None:
     if not _PREFIX.fullmatch(prefix):
-        raise KernelError(
-            f"`{prefix}` is no digest of a kernel",
-            hint="give its hexadecimal digits, at least the first four",
-        )
+        raise KernelNotFoundError(prefix)
     rows = engine.read(get("kernel/find"), {"prefix": prefix, "limit": _SHOWN})
     found = sorted({row["kernel"]["digest"] for row in rows})
     if len(found) > 1:
-        raise KernelError(
-            f"several kernels begin with `{prefix}`",
-            where=[*found[: _SHOWN - 1], *(["and more"] if len(rows) == _SHOWN else [])],
-            hint="give more digits",
-        )
+        more = ["and more"] if len(rows) == _SHOWN else []
+        raise KernelNotFoundError(prefix, several=[*found[: _SHOWN - 1], *more])
     return rows[0] if rows else None
 
 

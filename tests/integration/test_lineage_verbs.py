@@ -290,11 +290,11 @@ def test_the_command_line_answers_each_question(family: Commands, tmp_path: Path
 
 def test_the_command_line_refuses_what_makes_no_sense(family: Commands) -> None:
     refused(family("lineage", "common", "left", "nobody"), 3, "nobody")
-    refused(family("lineage", "descendants", "root", "--as-of", "2020-01-01T00:00Z"), 1, "was not known")
-    refused(family("lineage", "descendants", "root", "--min", "3"), 1, "metric")
+    refused(family("lineage", "descendants", "root", "--as-of", "2020-01-01T00:00Z"), 2, "was not known")
+    refused(family("lineage", "descendants", "root", "--min", "3"), 2, "metric")
     refused(family("lineage", "descendants", "root", "--metric", "beauty"), 2, "beauty")
     refused(
-        family("lineage", "descendants", "root", "--since", "2026-02-01T00Z", "--until", "2026-01-01T00Z"), 1
+        family("lineage", "descendants", "root", "--since", "2026-02-01T00Z", "--until", "2026-01-01T00Z"), 2
     )
     for arguments, word in (
         (("descendants", "root", "--as-of", "yesterday"), "is no time"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from esper_graph.errors import BlueprintNotFoundError, KernelError
+from esper_graph.errors import BlueprintNotFoundError, KernelError, KernelNotFoundError
 from esper_graph.property_graph.records import CompileAttempt, KernelRecord
 from esper_graph.store import changes, kernels
 from esper_graph.store.engines import Engine
@@ -181,14 +181,14 @@ def test_a_kernel_is_found_by_the_first_digits_when_they_fit_only_one(store: Eng
     assert found is not None
     assert found.digest == "ffff" + "2" * 60
     assert kernels.kernel(store, "dddd") is None
-    with pytest.raises(KernelError, match="several kernels begin with `abcd`") as caught:
+    with pytest.raises(KernelNotFoundError, match="several kernels begin with `abcd`") as caught:
         kernels.kernel(store, "abcd")
     assert caught.value.where == ("abcd" + "0" * 60, "abcd" + "1" * 60)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "ABCD", "wxyz", "a" * 65])
 def test_what_is_no_beginning_of_a_digest_is_refused(store: Engine, text: str) -> None:
-    with pytest.raises(KernelError, match="no digest"):
+    with pytest.raises(KernelNotFoundError, match="no kernel has the digest"):
         kernels.kernel(store, text)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from esper_graph.errors import ImporterError
+from esper_graph.errors import ConfigError
 from esper_graph.ops.values import DTYPES
 
 MAX_ELEMENTS = 1 << 28
@@ -30,7 +30,7 @@ def example_inputs(texts: Sequence[str]) -> tuple[Tensor, ...]:
     Floats are drawn from a normal distribution with a fixed seed, whole numbers are 0, truth values true.
 
     Raises:
-        ImporterError: A text is not of that form.
+        ConfigError: A text is not of that form.
     """
     generator = torch.Generator().manual_seed(0)
     found: list[Tensor] = []
@@ -38,14 +38,14 @@ def example_inputs(texts: Sequence[str]) -> tuple[Tensor, ...]:
         matched = _SHAPE.match(text)
         dtype = (matched[2] or "float32") if matched else ""
         if matched is None or dtype not in DTYPES:
-            raise ImporterError(
+            raise ConfigError(
                 f"`{text}` is not the shape of an input",
                 hint="write sizes with `x` between them, and a dtype where it is not float32: `1x16:int64`",
             )
         shape = [int(size) for size in matched[1].split("x")]
         elements = math.prod(shape)
         if not 0 < elements <= MAX_ELEMENTS:
-            raise ImporterError(
+            raise ConfigError(
                 f"the input `{text}` has {elements} elements, and must have 1 to {MAX_ELEMENTS}",
                 hint="give an example: other sizes of the first axis follow from it",
             )
@@ -61,11 +61,11 @@ def module_named(text: str) -> nn.Module:
     """Return the module that a callable without arguments makes, named as `package.module:callable`.
 
     Raises:
-        ImporterError: There is no such callable, it fails, or it makes something else.
+        ConfigError: There is no such callable, it fails, or it makes something else.
     """
     where, colon, name = text.partition(":")
     if not colon or not where or not name:
-        raise ImporterError(
+        raise ConfigError(
             f"`{text}` does not name a callable",
             hint="write `package.module:callable`, or the name of a module",
         )
@@ -76,12 +76,12 @@ def module_named(text: str) -> nn.Module:
                 made = getattr(made, part)
             found: object = made if isinstance(made, nn.Module) else made()
     except Exception as error:
-        raise ImporterError(
+        raise ConfigError(
             f"`{text}` gives no module: {type(error).__name__}: {error}",
             hint="name a class or a function that takes no arguments, or a module that is there already",
         ) from error
     if not isinstance(found, nn.Module):
-        raise ImporterError(
+        raise ConfigError(
             f"`{text}` gives an object of type `{type(found).__name__}`, which is not a module",
             hint="name a class or a function that makes a torch.nn.Module",
         )

@@ -63,7 +63,8 @@ class Transaction(Protocol):
         """Run one query and return all its rows.
 
         Raises:
-            QueryError: Parameters, columns or their types are not as declared.
+            QueryError: Parameters are not as declared.
+            QueryFailedError: Columns are not as declared, or the engine refused the query.
         """
         ...
 
@@ -88,7 +89,8 @@ class Engine(Protocol):
         """Run a read query in a managed transaction of its own and return all its rows.
 
         Raises:
-            QueryError: The query is none that reads, its parameters are wrong, or the engine refused it.
+            QueryError: The query is none that reads, or its parameters are wrong.
+            QueryFailedError: The engine refused it, or broke it off.
             StoreUnavailableError: No engine answers.
         """
         ...
@@ -97,7 +99,7 @@ class Engine(Protocol):
         """Run a read query and yield its rows as they arrive; close the iterator to stop early.
 
         Raises:
-            QueryError: As in `read`.
+            QueryError, QueryFailedError: As in `read`.
             StoreUnavailableError: No engine answers, or it was lost on the way.
         """
         ...
@@ -124,7 +126,7 @@ class Engine(Protocol):
 
         Raises:
             ConflictError: A uniqueness constraint was broken.
-            QueryError: The engine refused a query.
+            QueryFailedError: The engine refused a query.
             StoreUnavailableError: No engine answers, or the outcome of a commit stayed unknown.
         """
         ...

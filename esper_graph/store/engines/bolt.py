@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
-from esper_graph.errors import QueryError
+from esper_graph.errors import QueryError, QueryFailedError
 from esper_graph.property_graph.catalogue import Access, NamedQuery
 from esper_graph.store.engines import Capabilities, Engine, EngineName, Row, Transaction
 from esper_graph.store.engines.connector import Connector, Endpoint
@@ -250,11 +250,12 @@ def _check(
     if query.access not in allowed:
         raise QueryError(
             f"query `{query.name}` has access `{query.access}`, "
-            f"but was run where only {' or '.join(sorted(allowed))} may be"
+            f"but was run where only {' or '.join(sorted(allowed))} may be",
+            hint="`esper-graph query list` says which read",
         )
     query.require(parameters)
     if message_limit is not None and message_bytes(parameters) >= message_limit:
-        raise QueryError(
+        raise QueryFailedError(
             f"the parameters of query `{query.name}` exceed the {message_limit >> 20} MiB of one message",
             hint="send them in several batches",
         )
@@ -294,7 +295,7 @@ def _run(
     columns = tuple(result.keys())
     # The embedded engine names no columns where there are no rows.
     if columns != query.returns and (columns or result.peek() is not None):
-        raise QueryError(
+        raise QueryFailedError(
             f"query `{query.name}` returned other columns than it declares",
             where=[f"declared  {', '.join(query.returns)}", f"returned  {', '.join(columns)}"],
         )

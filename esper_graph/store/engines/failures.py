@@ -18,7 +18,13 @@ from neo4j.exceptions import (
     SessionExpired,
 )
 
-from esper_graph.errors import ConfigError, EsperGraphError, QueryError, StoreError, StoreUnavailableError
+from esper_graph.errors import (
+    ConfigError,
+    EsperGraphError,
+    QueryFailedError,
+    StoreError,
+    StoreUnavailableError,
+)
 from esper_graph.store.engines import ConflictError
 from esper_graph.store.engines.connector import Place
 
@@ -59,7 +65,7 @@ def translate(error: DriverError | Neo4jError, query: str, place: Place, timeout
     if code is not None and code in _SENTENCES:
         sentence, hint = _SENTENCES[code]
         facts = {"user": place.username, "database": place.database, "seconds": f"{timeout:g}"}
-        return (QueryError if code in _QUERY_CODES else StoreUnavailableError)(
+        return (QueryFailedError if code in _QUERY_CODES else StoreUnavailableError)(
             sentence.format_map(facts), where=where, hint=hint or place.login_hint
         )
     match error:
@@ -82,7 +88,7 @@ def translate(error: DriverError | Neo4jError, query: str, place: Place, timeout
         case ConfigurationError():
             return ConfigError(f"the driver cannot use these settings: {_first_line(error)}", where=where)
         case ClientError():
-            return QueryError(
+            return QueryFailedError(
                 f"the engine refused query `{query}`: {_first_line(error)}", where=[*where, f"code   {code}"]
             )
         case _:
