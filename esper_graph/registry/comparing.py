@@ -107,6 +107,7 @@ class Comparing(Registering):
                 raise EvolutionError(
                     f"merging `{sides[0].id}` and `{sides[1].id}` over `{start.id}` gives `{side.id}` "
                     "itself, so there is nothing to register",
+                    hint=f"go on with `{side.id}`: it has all that either of them changed",
                 )
         derivations = [
             Derivation(
