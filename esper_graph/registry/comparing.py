@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from esper_graph.errors import ConfigError, EvolutionError, LineageError, MergeConflictError
-from esper_graph.ir.specs import Derivation, freeze
 from esper_graph.property_graph.answer import Answer
-from esper_graph.property_graph.registration import id_of_child
 from esper_graph.registry.registering import Registering
 
 if TYPE_CHECKING:
@@ -109,23 +107,14 @@ class Comparing(Registering):
                     "itself, so there is nothing to register",
                     hint=f"go on with `{side.id}`: it has all that either of them changed",
                 )
-        derivations = [
-            Derivation(
-                parent_id=side.id,
-                kind="merge",
-                mutation_type=f"merge over {start.id}",
-                edits=tuple([freeze(edit.to_dict()) for edit in edits]),
-                reason=reason,
-            )
-            for side, edits in zip(sides, (outcome.left_edits, outcome.right_edits), strict=True)
-        ]
-        child = outcome.blueprint.changed(
-            id=blueprint_id or id_of_child(sides[0].id, outcome.blueprint.fingerprint),
-            name=name or sides[0].name,
-            version=1 + max(side.version for side in sides),
-            derivations=derivations,
+        return self._register_child(
+            outcome.blueprint.changed(id=blueprint_id or "", name=name or sides[0].name),
+            [*zip(sides, (outcome.left_edits, outcome.right_edits), strict=True)],
+            kind="merge",
+            mutation_type=f"merge over {start.id}",
+            actor=actor,
+            reason=reason,
         )
-        return self.register(child, actor=actor, reason=reason)
 
     def blame(self, blueprint_id: str) -> "Answer[Origin]":
         """Tell where every node, attribute and edge of a blueprint comes from.

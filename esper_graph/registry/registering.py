@@ -213,20 +213,14 @@ class Registering(OpenStore):
                 hint="names and hints are no part of the structure; see `tag`, `note` and `alias`",
             )
         kind = kind or (mutation_type if mutation_type in DERIVATION_KINDS else "mutation")
-        derivation = Derivation(
-            parent_id=parent.id,
-            kind=kind,  # pyright: ignore[reportArgumentType]  -- checked by the value itself
+        return self._register_child(
+            outcome.blueprint.changed(id=blueprint_id or "", name=name or parent.name),
+            [(parent, outcome.edits)],
+            kind=kind,
             mutation_type=mutation_type if mutation_type != kind else None,
-            edits=tuple([freeze(edit.to_dict()) for edit in outcome.edits]),
+            actor=actor,
             reason=reason,
         )
-        child = outcome.blueprint.changed(
-            id=blueprint_id or id_of_child(parent.id, outcome.blueprint.fingerprint),
-            name=name or parent.name,
-            version=parent.version + 1,
-            derivations=[derivation],
-        )
-        return self.register(child, actor=actor, reason=reason)
 
     def link(
         self,
@@ -255,6 +249,37 @@ class Registering(OpenStore):
             reason=reason,
             operation=self._operation("lineage.link", actor, reason),
         )
+
+    def _register_child(
+        self,
+        child: BlueprintIR,
+        parents: Sequence[tuple[BlueprintIR, Sequence[Edit]]],
+        *,
+        kind: str,
+        mutation_type: str | None,
+        actor: str | None,
+        reason: str | None,
+    ) -> str:
+        """Register what came of parents, each beside the edits that lead from it to the child.
+
+        Without an id of its own the child gets one of the first parent's family.
+        """
+        derivations = [
+            Derivation(
+                parent_id=parent.id,
+                kind=kind,  # pyright: ignore[reportArgumentType]  -- checked by the value itself
+                mutation_type=mutation_type,
+                edits=tuple([freeze(edit.to_dict()) for edit in edits]),
+                reason=reason,
+            )
+            for parent, edits in parents
+        ]
+        named = child.changed(
+            id=child.id or id_of_child(derivations[0].parent_id, child.fingerprint),
+            version=1 + max(parent.version for parent, _ in parents),
+            derivations=derivations,
+        )
+        return self.register(named, actor=actor, reason=reason)
 
     def _inheriting(self, blueprint: BlueprintIR) -> list[Prepared]:
         """Prepare a blueprint under the manifest's rules, or those of its parents where it needs them."""
