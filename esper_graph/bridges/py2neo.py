@@ -259,136 +259,67 @@ def _time(value: Any) -> Any:
     return moment.replace(microsecond=0).astimezone(UTC) + timedelta(microseconds=microseconds)
 
 
-# ---------------------------------------------------------------- classes, for reading
+# ---------------------------------------------------------------- classes of the OGM, for reading
+
+_PROPERTIES = {  # by label; the first one is the key
+    "Blueprint": (
+        *("id", "name", "version", "description", "author", "status", "created_at", "registered_at"),
+        *("fingerprint", "normal_fingerprint", "content_digest", "generation", "depth", "op_count"),
+        *("edge_count", "parameters", "flops", "macs", "memory_mb", "reference_binding"),
+        *("input_signature", "output_signature"),
+    ),
+    "OpNode": ("uid", "node_id", "name", "op_type", "position", "origin", "precision"),
+    "ExternalParent": ("id",),
+    "Alias": ("id",),
+    "Tag": ("name",),
+    "Category": ("name",),
+    "Device": ("name",),
+    "Metric": ("key", "name", "device", "value", "measured_at"),
+    "Measurement": ("id", "value", "measured_at", "actor", "samples", "spread", "tool", "kernel"),
+    "CompileAttempt": (
+        *("id", "mode", "backend", "profile", "outcome", "reason", "started_at", "finished_at"),
+    ),
+    "Kernel": (
+        *("digest", "mode", "backend", "profile", "precision", "seed", "torch_version", "compiled_at"),
+    ),
+    "Weights": ("digest",),
+    "Event": ("id", "operation_id", "at", "actor", "action", "reason", "detail"),
+}
+
+_RELATIONSHIPS = (  # from where, what leads there is called here, type, to where, what leads back is called
+    ("Blueprint", "nodes", "CONTAINS", "OpNode", "blueprint"),
+    ("OpNode", "feeds", "FEEDS", "OpNode", "fed_by"),
+    ("Blueprint", "parents", "DERIVED_FROM", "Blueprint", "children"),
+    ("Blueprint", "external_parents", "DERIVED_FROM_EXTERNAL", "ExternalParent", "children"),
+    ("Blueprint", "rediscovered", "REDISCOVERED_FROM", "Blueprint", "rediscoveries"),
+    ("Blueprint", "blocks", "USES", "Blueprint", "users"),
+    ("Alias", "blueprint", "NAMES", "Blueprint", "aliases"),
+    ("Blueprint", "tags", "TAGGED", "Tag", "blueprints"),
+    ("Blueprint", "categories", "IN_CATEGORY", "Category", "blueprints"),
+    ("Metric", "blueprint", "MEASURES", "Blueprint", "metrics"),
+    ("Metric", "taken_on", "TAKEN_ON", "Device", "metrics"),
+    ("Measurement", "metric", "REFINES", "Metric", "measurements"),
+    ("CompileAttempt", "blueprint", "COMPILES", "Blueprint", "attempts"),
+    ("Kernel", "attempt", "BUILT_BY", "CompileAttempt", "kernels"),
+    ("Kernel", "blueprint", "COMPILED_FROM", "Blueprint", "kernels"),
+    ("Kernel", "weights", "HOLDS", "Weights", "kernels"),
+    ("Event", "blueprints", "CONCERNS", "Blueprint", "events"),
+)
 
 
-def _properties(count: int) -> tuple[Property, ...]:
-    return tuple([Property() for _ in range(count)])
+def _model(label: str) -> Any:
+    """Make the class of a label, with its properties and what leads along its relationships."""
+    members: dict[str, Any] = {name: Property() for name in _PROPERTIES[label]}
+    members |= {name: RelatedTo(end, kind) for start, name, kind, end, _ in _RELATIONSHIPS if start == label}
+    members |= {
+        name: RelatedFrom(start, kind) for start, _, kind, end, name in _RELATIONSHIPS if end == label
+    }
+    # Related classes are looked for by name in the module of the class.
+    return type(label, (Model,), {"__module__": __name__, "__primarykey__": _PROPERTIES[label][0], **members})
 
 
-class Blueprint(Model):
-    """A blueprint; `parents` and `children` are those of derivations."""
-
-    __primarykey__ = "id"
-    id, name, version, description, author, status = _properties(6)
-    fingerprint, normal_fingerprint, content_digest = _properties(3)
-    created_at, registered_at, generation, depth = _properties(4)
-    op_count, edge_count, parameters, flops, macs, memory_mb = _properties(6)
-    input_signature, output_signature, reference_binding = _properties(3)
-    nodes = RelatedTo("OpNode", "CONTAINS")
-    parents = RelatedTo("Blueprint", "DERIVED_FROM")
-    children = RelatedFrom("Blueprint", "DERIVED_FROM")
-    external_parents = RelatedTo("ExternalParent", "DERIVED_FROM_EXTERNAL")
-    rediscovered = RelatedTo("Blueprint", "REDISCOVERED_FROM")
-    blocks = RelatedTo("Blueprint", "USES")
-    users = RelatedFrom("Blueprint", "USES")
-    aliases = RelatedFrom("Alias", "NAMES")
-    tags = RelatedTo("Tag", "TAGGED")
-    categories = RelatedTo("Category", "IN_CATEGORY")
-    metrics = RelatedFrom("Metric", "MEASURES")
-    attempts = RelatedFrom("CompileAttempt", "COMPILES")
-    kernels = RelatedFrom("Kernel", "COMPILED_FROM")
-    events = RelatedFrom("Event", "CONCERNS")
-
-
-class OpNode(Model):
-    """One use of an op; its attributes are properties of `node.__node__`."""
-
-    __primarykey__ = "uid"
-    uid, node_id, name, op_type, position, origin, precision = _properties(7)
-    blueprint = RelatedFrom("Blueprint", "CONTAINS")
-    feeds = RelatedTo("OpNode", "FEEDS")
-    fed_by = RelatedFrom("OpNode", "FEEDS")
-
-
-class ExternalParent(Model):
-    """A parent that the store lacks, kept by its id."""
-
-    __primarykey__ = "id"
-    id = Property()
-    children = RelatedFrom("Blueprint", "DERIVED_FROM_EXTERNAL")
-
-
-class Alias(Model):
-    """A further id of a blueprint."""
-
-    __primarykey__ = "id"
-    id = Property()
-    blueprint = RelatedTo("Blueprint", "NAMES")
-
-
-class Tag(Model):
-    """A word to find blueprints by."""
-
-    __primarykey__ = "name"
-    name = Property()
-    blueprints = RelatedFrom("Blueprint", "TAGGED")
-
-
-class Category(Model):
-    """What tags lead to by the manifest."""
-
-    __primarykey__ = "name"
-    name = Property()
-    blueprints = RelatedFrom("Blueprint", "IN_CATEGORY")
-
-
-class Device(Model):
-    """What was measured on."""
-
-    __primarykey__ = "name"
-    name = Property()
-    metrics = RelatedFrom("Metric", "TAKEN_ON")
-
-
-class Metric(Model):
-    """The newest value of a metric of a blueprint on a device."""
-
-    __primarykey__ = "key"
-    key, name, device, value, measured_at = _properties(5)
-    blueprint = RelatedTo("Blueprint", "MEASURES")
-    taken_on = RelatedTo("Device", "TAKEN_ON")
-    measurements = RelatedFrom("Measurement", "REFINES")
-
-
-class Measurement(Model):
-    """One value of a metric, as it was reported."""
-
-    __primarykey__ = "id"
-    id, value, measured_at, actor, samples, spread, tool, kernel = _properties(8)
-    metric = RelatedTo("Metric", "REFINES")
-
-
-class CompileAttempt(Model):
-    """One attempt to compile, whatever came of it."""
-
-    __primarykey__ = "id"
-    id, mode, backend, profile, outcome, reason, started_at, finished_at = _properties(8)
-    blueprint = RelatedTo("Blueprint", "COMPILES")
-    kernels = RelatedFrom("Kernel", "BUILT_BY")
-
-
-class Kernel(Model):
-    """A compiled kernel."""
-
-    __primarykey__ = "digest"
-    digest, mode, backend, profile, precision, seed, torch_version, compiled_at = _properties(8)
-    blueprint = RelatedTo("Blueprint", "COMPILED_FROM")
-    attempt = RelatedTo("CompileAttempt", "BUILT_BY")
-    weights = RelatedTo("Weights", "HOLDS")
-
-
-class Weights(Model):
-    """A set of trained parameters, by the digest of its bytes."""
-
-    __primarykey__ = "digest"
-    digest = Property()
-    kernels = RelatedFrom("Kernel", "HOLDS")
-
-
-class Event(Model):
-    """One entry of the history."""
-
-    __primarykey__ = "id"
-    id, operation_id, at, actor, action, reason, detail = _properties(7)
-    blueprints = RelatedTo("Blueprint", "CONCERNS")
+Blueprint, OpNode, ExternalParent = _model("Blueprint"), _model("OpNode"), _model("ExternalParent")
+Alias, Tag, Category = _model("Alias"), _model("Tag"), _model("Category")
+Device, Metric, Measurement = _model("Device"), _model("Metric"), _model("Measurement")
+CompileAttempt, Kernel, Weights = _model("CompileAttempt"), _model("Kernel"), _model("Weights")
+Event = _model("Event")

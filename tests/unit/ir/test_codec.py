@@ -83,8 +83,7 @@ NOISE = '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "attributes": {"std
             "$.nodes[0].id",
         ),
         (
-            '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "output_shape": [4, "n\\u200b"]}], '
-            '"edges": []}',
+            '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "output_shape": [4,"\\u200b"]}],"edges":[]}',
             "the text holds control characters",
             "$.nodes[0].output_shape[1]",
         ),
