@@ -649,6 +649,16 @@ def test_a_weight_that_two_nodes_need_in_different_company_is_copied_and_said_so
     assert imported.notes[0] in imported.blueprint.description
 
 
+def test_a_description_holds_ten_notes_and_says_how_many_more_there_are() -> None:
+    weights = {"w": random(8, 8)} | {f"b{number}": random(8, seed=number) for number in range(13)}
+    nodes = [node("Gemm", f"x w b{number}", f"x{number}", transB=1) for number in range(13)]
+    nodes += [node("Sum", " ".join(f"x{number}" for number in range(13)), "y")]
+    imported = import_onnx(made(nodes, {"x": [N, 8]}, weights))
+    assert len(imported.notes) == 12
+    assert [note in imported.blueprint.description for note in imported.notes] == [True] * 10 + [False] * 2
+    assert imported.blueprint.description.endswith("; and 2 more notes")
+
+
 def test_a_mask_that_is_picked_for_each_sample_by_number_is_read() -> None:
     """As the newer exporter of torch writes the masks of transformers."""
     nodes = [

@@ -1,6 +1,6 @@
 """Import a module: export it, raise what was recorded, and build the blueprint."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from esper_graph.ir.build import Wire as Built
 
 _EDGES = 5
 """Edges that the limit allows for each node, as the manifest does by default."""
+_NOTES = 10
+"""Notes that a description holds."""
 
 _OPAQUE_HINT = (
     "`--opaque` (in Python `opaque=True`) keeps such calls as they are, where that is sound; "
@@ -38,7 +40,7 @@ class Imported:
         aliases: Other names of tied tensors, with the names that stand in `names`.
         unused: Names of parameters that evaluation does not use.
         open_batch: Whether the blueprint takes any number of samples.
-        notes: What is worth knowing, as sentences; they are part of the blueprint's description.
+        notes: What is worth knowing, as sentences; the first ten are part of the blueprint's description.
     """
 
     blueprint: BlueprintIR
@@ -138,7 +140,8 @@ def import_with_weights(
         id=id,
         name=title,
         tags=tags,
-        description=_described(module, notes),
+        source=f"{type(module).__module__}.{type(module).__qualname__}",
+        notes=notes,
         max_nodes=max_nodes,
         max_depth=max_depth,
     )
@@ -164,11 +167,16 @@ def build(
     id: str,
     name: str,
     tags: Collection[str],
-    description: str,
+    source: str,
+    notes: Sequence[str],
     max_nodes: int | None,
     max_depth: int | None,
 ) -> tuple[BlueprintIR, dict[str, dict[str, Tensor]], dict[str, dict[str, str]]]:
     """Make the blueprint of a draft.
+
+    Args:
+        source: What it was imported from, for the description.
+        notes: What is worth knowing; the description has the first of them, and how many more there are.
 
     Returns:
         The blueprint; its weights, and their names where they came from, by node id and name in the op.
@@ -179,6 +187,8 @@ def build(
     limits = {limit: value for limit, value in (("max_nodes", max_nodes), ("max_depth", max_depth)) if value}
     if max_nodes:
         limits["max_edges"] = _EDGES * max_nodes
+    more = [f"and {len(notes) - _NOTES} more notes"] if len(notes) > _NOTES else []
+    description = "; ".join([f"imported from {source}", *notes[:_NOTES], *more])
     builder = Builder(id, name=name, tags=list(tags), description=description, limits=limits)
     alive = draft.alive()
     nodes = [draft.nodes[at] for at in alive]
@@ -233,11 +243,6 @@ def _aliases(module: nn.Module) -> dict[str, str]:
         if known != name:
             found[name] = known
     return found
-
-
-def _described(module: nn.Module, notes: tuple[str, ...]) -> str:
-    kind = type(module)
-    return "; ".join([f"imported from {kind.__module__}.{kind.__qualname__}", *notes])
 
 
 def _left_out(sizes: Mapping[str, int], unused: tuple[str, ...]) -> list[str]:

@@ -75,13 +75,13 @@ def import_onnx(
         )
     owned = {weight.name for at in walk.draft.alive() for weight in walk.draft.nodes[at].owned.values()}
     origin = printable(" ".join(part for part in (model.producer_name, model.producer_version) if part))
-    described = f"imported from ONNX, op set {found.opset}" + (f", written by {origin}" if origin else "")
     blueprint, weights, names = build(
         walk.draft,
         id=id,
         name=title,
         tags=tags,
-        description="; ".join([described, *walk.notes[:3]])[:1000],
+        source=f"ONNX, op set {found.opset}" + (f", written by {origin}" if origin else ""),
+        notes=walk.notes,
         max_nodes=max_nodes,
         max_depth=max_depth,
     )
