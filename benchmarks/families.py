@@ -11,7 +11,7 @@ import torchvision
 from esper_graph.compile.importer import import_module
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.edit_distance import edit_distance, outline
-from esper_graph.ir.features import features, hashed, near_duplicate, same_family
+from esper_graph.ir.features import features, near_duplicate, same_family
 
 FAMILIES = {
     "resnet": ("18", "34", "50", "101", "152"),
@@ -44,13 +44,9 @@ def measure() -> dict[str, Any]:
     known = networks()
     families = [family for family, _ in known]
     counts = [features(blueprint) for _, blueprint in known]
-    vectors = [np.array(hashed(one)) for one in counts]
     scores: dict[str, Callable[[int, int], float]] = {
         "same_family": lambda one, other: same_family(counts[one], counts[other]),
         "near_duplicate": lambda one, other: near_duplicate(counts[one], counts[other]),
-        "cosine of hashed": lambda one, other: float(
-            vectors[one] @ vectors[other] / np.linalg.norm(vectors[one]) / np.linalg.norm(vectors[other])
-        ),
     }
     results = {
         f"families of {len(known)} networks by {name}": _ranking(families, score)

@@ -24,7 +24,7 @@ from samples import cell_blueprint, random_cells, ten_nodes
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.edit_distance import edit_distance, outline
 from esper_graph.ir.edit_keys import edit_keys
-from esper_graph.ir.features import features, hashed
+from esper_graph.ir.features import features
 from tests.nasbench import MOST_EDGES, OPS, Cell, blueprint, least_form
 
 CELLS, QUERIES, VERTICES, CHECKED, SCANNED = 10_000, 40, 7, 20, 20
@@ -244,13 +244,9 @@ def _speed(library: Library) -> dict[str, Any]:
 
         return run
 
-    def prepared(function: Any) -> Any:
-        return lambda network: function(features(network))
-
     single = {
         "features of ten nodes (µs)": micro(features),
         "edit keys of ten nodes (µs)": micro(edit_keys),
-        "features and vector of ten nodes (µs)": micro(prepared(hashed)),
         "outline of ten nodes (µs)": micro(outline),
         **{f"edit distance to {count:,} cells (s)": rank(count) for count in RERANKED},
     }

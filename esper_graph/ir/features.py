@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 EDGE, AROUND = "e1:", "w1:"
 """Beginnings of the keys; the number rises when what they mean changes."""
-WIDTH = 256
 
 
 def features(blueprint: "BlueprintIR") -> Mapping[str, int]:
@@ -93,18 +92,3 @@ def _jaccard(one: Mapping[str, int], other: Mapping[str, int], weight: Callable[
     shared = fsum(weight(min(count, other[key])) for key, count in one.items() if key in other)
     every = fsum(weight(max(one.get(key, 0), other.get(key, 0))) for key in one.keys() | other.keys())
     return shared / every if every else 1.0
-
-
-def hashed(features: Mapping[str, int], width: int = WIDTH) -> tuple[float, ...]:
-    """Write features as a vector whose cosine is close to that of the damped counts.
-
-    Each feature adds its damped count to one of `width` places, or takes it away, as its hash says; what
-    falls together by chance cancels on average.
-
-    Source: K. Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009.
-    """
-    vector = [0.0] * width
-    for key, count in features.items():
-        number = int(_digest(key), 16)
-        vector[(number >> 1) % width] += damped(count) if number & 1 else -damped(count)
-    return tuple(vector)

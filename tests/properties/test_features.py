@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from esper_graph.ir.blueprint import BlueprintIR
-from esper_graph.ir.features import features, hashed, near_duplicate, same_family
+from esper_graph.ir.features import features, near_duplicate, same_family
 from tests.random_blueprints import blueprints
 from tests.shuffled import shuffled
 
@@ -60,12 +60,3 @@ def test_repetition_counts_less_for_a_family() -> None:
     deep, flat = {"block": 50, "stem": 1}, {"block": 8, "stem": 1}
     assert near_duplicate(deep, flat) < 0.2
     assert same_family(deep, flat) > 0.5
-
-
-@given(COUNTS, st.integers(1, 300))
-def test_a_vector_holds_each_damped_count_once(counts: dict[str, int], width: int) -> None:
-    vector = hashed(counts, width)
-    assert len(vector) == width
-    alone = [hashed({key: count}, width) for key, count in counts.items()]
-    assert vector == pytest.approx([sum(column) for column in zip(*alone, strict=True)] or [0.0] * width)
-    assert all(sum(value != 0 for value in one) == 1 for one in alone)
