@@ -5,8 +5,6 @@
 // try :param ids => ['simple_mlp']
 UNWIND $ids AS id
 MATCH (b:Blueprint {id: id})
-REMOVE b.feature_version
-WITH b
 CALL (b) { MATCH (b)-[h:HAS_FEATURE]->(:Feature) DELETE h RETURN count(*) AS features }
 CALL (b) { MATCH (k:EditKey {blueprint: b.id}) DELETE k RETURN count(*) AS keys }
 RETURN sum(features + keys) AS removed;

@@ -2,15 +2,13 @@
 // Features come sorted by key, so that writers who share some never wait for one another in a circle.
 // param rows LIST<MAP> for each blueprint its `id`, `number` from 0 on, `count`, `weight` and `edit_keys`
 // param features LIST<MAP> for each feature its `key`, and in `found` pairs: number of a blueprint, how often
-// param version STRING what features and edit keys mean
 // returns written
 // access write
 // try :param rows => []
 // try :param features => []
-// try :param version => 'e1:w1:k1:'
 UNWIND $rows AS row
 MATCH (b:Blueprint {id: row.id})
-SET b.feature_count = row.count, b.feature_weight = row.weight, b.feature_version = $version
+SET b.feature_count = row.count, b.feature_weight = row.weight
 FOREACH (key IN row.edit_keys | CREATE (:EditKey {key: key, blueprint: row.id}))
 WITH b ORDER BY row.number
 WITH collect(b) AS blueprints

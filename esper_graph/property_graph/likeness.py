@@ -12,8 +12,8 @@ from esper_graph.ir.features import features as count_features
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
 
-VERSION = f"{EDGE}{AROUND}{PREFIX}"
-"""Stands on each blueprint: the beginnings of the keys, which rise when their meaning changes."""
+PRESENT = (EDGE, AROUND, PREFIX)
+"""Beginnings of the keys of features and edit keys, which rise when their meaning changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Likeness:
     def weight(self) -> float:
         """All features, damped as `same_family` weighs them."""
         return fsum(map(damped, self.features.values()))
+
+    @property
+    def is_present(self) -> bool:
+        """Whether nothing in it is of another version."""
+        return all(key.startswith(PRESENT) for key in (*self.features, *self.edit_keys))
 
 
 def likeness(blueprint: "BlueprintIR") -> Likeness:
@@ -63,4 +68,4 @@ def likeness_rows(found: Mapping[str, Likeness]) -> dict[str, Any]:
         for number, (name, one) in enumerate(found.items())
     ]
     features = [{"key": key, "found": owners[key]} for key in sorted(owners)]
-    return {"rows": rows, "features": features, "version": VERSION}
+    return {"rows": rows, "features": features}

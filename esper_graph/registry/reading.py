@@ -50,7 +50,9 @@ class Reading(OpenStore):
             ConfigError: There is no such identity.
             StoreError: Some normal fingerprints were made by other passes; `migrate` computes them again.
         """
-        from esper_graph.store import blueprints, normal
+        from esper_graph.store import blueprints
+        from esper_graph.store.normal import NORMAL
+        from esper_graph.store.renewal import refuse_stale
 
         if under not in IDENTITIES:
             raise ConfigError(
@@ -58,7 +60,7 @@ class Reading(OpenStore):
             )
         found = self._id(blueprint_id)
         if under == "normal":
-            normal.refuse_stale(self.engine)
+            refuse_stale(self.engine, NORMAL)
         return blueprints.same_as(self.engine, found, under, limit)
 
     def search_by_tags(self, tags: Sequence[str], match_all: bool = False) -> Answer[BlueprintIR]:  # noqa: FBT001, FBT002, the specification's call

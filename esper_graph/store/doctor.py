@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from esper_graph.errors import BlueprintError, BlueprintNotFoundError, IntegrityError
 from esper_graph.ops import OPS
 from esper_graph.property_graph.catalogue import get, names
-from esper_graph.property_graph.likeness import VERSION, Likeness, likeness
+from esper_graph.property_graph.likeness import Likeness, likeness
 from esper_graph.property_graph.records import Damage
 from esper_graph.store.engines import Engine
 from esper_graph.store.likeness import stored
@@ -96,7 +96,7 @@ def _changed_among(engine: Engine, ids: Sequence[str]) -> Iterator[Damage]:
         written = stored(engine, ids)
         for name, one in found.items():
             yield from _differences(name, one)
-            if one.properties.get("feature_version") == VERSION:
+            if written[name].is_present:
                 yield from _unlike(name, likeness(one.blueprint), written[name])
     except (IntegrityError, BlueprintError, BlueprintNotFoundError) as error:
         if len(ids) == 1:

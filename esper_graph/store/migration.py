@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from esper_graph.ir.passes import NO_NORMAL
 from esper_graph.property_graph.records import Operation
-from esper_graph.store import likeness, normal
 from esper_graph.store.engines import Engine
+from esper_graph.store.likeness import LIKENESS, sweep
+from esper_graph.store.normal import NORMAL
+from esper_graph.store.renewal import renew
 
 
 class Migration(NamedTuple):
@@ -33,6 +36,12 @@ def migrate(
     Raises:
         IntegrityError: The content of one is not what was registered; those before it are written.
     """
-    renewed, without = normal.renew(engine, operation, progress=progress)
-    described = likeness.renew(engine, operation, progress=progress)
-    return Migration(renewed, without, described)
+    renewed: list[str] = []
+    without: list[str] = []
+    for values in renew(engine, operation, NORMAL, progress=progress):
+        renewed += values
+        without += [name for name, value in values.items() if value == NO_NORMAL]
+    described = [name for found in renew(engine, operation, LIKENESS, progress=progress) for name in found]
+    if described:
+        sweep(engine)
+    return Migration(tuple(renewed), tuple(without), tuple(described))

@@ -22,12 +22,13 @@ from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.likeness import Likeness, likeness
 from esper_graph.property_graph.similar import SCORES, Identity, Novelty, Score, Similar
-from esper_graph.store import normal
 from esper_graph.store.engines import Engine, Row
-from esper_graph.store.likeness import refuse_stale
+from esper_graph.store.likeness import LIKENESS
 from esper_graph.store.materialise import Recorded, recorded
 from esper_graph.store.naming import close_ids
+from esper_graph.store.normal import NORMAL
 from esper_graph.store.reach import require_count
+from esper_graph.store.renewal import refuse_stale
 
 MOST_READ = 10_000
 """Features of blueprints that are read for one query."""
@@ -106,7 +107,7 @@ def similar(
     require_count("limit", limit, 1)
     require_count("rerank", rerank)
     _require_score(score)
-    refuse_stale(engine)
+    refuse_stale(engine, LIKENESS)
     look = choose(engine, asked, most_read, most_rest=asked.likeness.count)
     most = max(limit, rerank)
     ids = _candidates(engine, asked, look, score=score, limit=most + 1)
@@ -148,8 +149,8 @@ def near_duplicates(
         raise QueryError(
             f"the least score is {at_least}, and scores are above 0 and up to 1", hint="0.8 is usual"
         )
-    refuse_stale(engine)
-    normal.refuse_stale(engine)
+    refuse_stale(engine, LIKENESS)
+    refuse_stale(engine, NORMAL)
     bounds = {"id": asked.id, "limit": MOST_CANDIDATES + 1}
     same = engine.read(get("similarity/same_computation"), {"normal": asked.normal_fingerprint, **bounds})
     near = engine.read(get("similarity/one_edit"), {"keys": asked.likeness.edit_keys, **bounds})
@@ -186,7 +187,7 @@ def novelty(
     """
     require_count("k", k, 1)
     require_count("rerank", rerank)
-    refuse_stale(engine)
+    refuse_stale(engine, LIKENESS)
     look = choose(engine, asked, most_read, most_rest=asked.likeness.count)
     ids = _candidates(engine, asked, look, score="duplicate", limit=max(k, rerank))
     nearest = _read(engine, asked, ids, "duplicate")[:k]

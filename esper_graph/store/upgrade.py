@@ -9,11 +9,8 @@ _BATCH = 1_000
 
 def upgrade(engine: Engine) -> None:
     """Write what is missing, batch by batch; a second time there is nothing to do. Processes may race."""
-    name = "schema/fill_op_types"
-    while engine.write(
-        lambda transaction: transaction.run(get(name), {"limit": _BATCH}), name=name, retry_conflicts=True
-    )[0]["filled"]:
-        pass
+    for name in ("schema/fill_op_types", "schema/fill_likeness"):
+        _fill(engine, name)
     while found := engine.read(get("schema/metrics_without_place"), {"limit": _BATCH}):
         rows = [
             {
@@ -28,3 +25,10 @@ def upgrade(engine: Engine) -> None:
             name="schema/set_places",
             retry_conflicts=True,
         )
+
+
+def _fill(engine: Engine, name: str) -> None:
+    while engine.write(
+        lambda transaction: transaction.run(get(name), {"limit": _BATCH}), name=name, retry_conflicts=True
+    )[0]["filled"]:
+        pass

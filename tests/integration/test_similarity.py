@@ -283,9 +283,9 @@ def test_what_cannot_be_asked_is_refused(registry: BlueprintRegistry, engine: En
     ):
         with pytest.raises(QueryError):
             refused()
-    change(engine, "MATCH (b:Blueprint {id: 'cell_3'}) REMOVE b.feature_version")
+    change(engine, "MATCH (k:EditKey {blueprint: 'cell_3'}) SET k.key = 'k0:' + k.key")
     for stale in (registry.similar, registry.near_duplicates, registry.novelty):
-        with pytest.raises(StoreError, match="features of `cell_3` are missing"):
+        with pytest.raises(StoreError, match="`cell_3` has no features of the present version"):
             stale("mixed")
 
 

@@ -205,6 +205,13 @@ CASES = {
         ("records features of 9 in all", "8 features of 8"),
         frozenset({"content"}),
     ),
+    "features that are all gone": Case(
+        "MATCH (b:Blueprint {id: 'left'})-[h:HAS_FEATURE]->() DELETE h "
+        "REMOVE b.feature_count, b.feature_weight",
+        "content",
+        "left",
+        ("is written 0 times, but is there 1",),
+    ),
     "a feature that was counted anew": Case(
         "MATCH (:Blueprint {id: 'left'})-[h:HAS_FEATURE]->(:Feature {key: 'e1:linear 0>0 output'}) "
         "SET h.count = 2",
