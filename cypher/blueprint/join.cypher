@@ -1,7 +1,7 @@
 // Join blueprints that were saved just now to their aliases and parents.
 // Whoever runs it compares `derived` with what was sent; names that others hold are listed as `taken`.
 // param rows LIST<MAP> for each blueprint its `id`, `names`, `derived`, `rediscovered` and `external`
-// returns id, derived, taken
+// returns id, derived, taken, awaited
 // access write
 // try :param rows => []
 UNWIND $rows AS row
@@ -38,4 +38,5 @@ CALL (row, b) {
   WHERE NOT EXISTS { (a)-[:NAMES]->(b) }
   RETURN collect(name) AS taken
 }
-RETURN b.id AS id, derived, taken;
+RETURN b.id AS id, derived, taken,
+       [name IN row.names WHERE EXISTS { MATCH (:ExternalParent {id: name}) }] AS awaited;

@@ -1,31 +1,26 @@
-"""Parents that were known by name only, and now arrive."""
+"""Parents that are known by name only, and arrive one day.
+
+A child and its parent may be written at the same moment, when neither transaction sees the other. So whoever
+awaits a parent claims its name first, and whoever gives that name to a blueprint waits for him: the embedded
+engine lets both take turns, a server locks the name. One of the two then sees what the other one wrote.
+"""
 
 from collections.abc import Iterable, Mapping
 
 from esper_graph.errors import LineageCycleError
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.rows import derivation_key
-from esper_graph.store.engines import Engine, Transaction
+from esper_graph.store.engines import Transaction
 from esper_graph.store.link import renumber
 
 
-def find_arrived(engine: Engine, names: Iterable[str]) -> None:
-    """Let children find their parents where both came at once, so that neither transaction saw the other.
-
-    To be called after the commit, with the names that came and those that are awaited: whoever commits last
-    sees both.
+def claim(transaction: Transaction, names: Iterable[str]) -> None:
+    """Keep names that are to be awaited from being given to a blueprint before the transaction ends.
 
     Raises:
-        LineageCycleError: What arrived derives from what awaits it.
+        ConflictError: A blueprint has got one of them meanwhile; the transaction has to be run again.
     """
-    rows = engine.read(get("blueprint/arrived"), {"names": sorted(set(names))})
-    arrived = {row["name"]: row["id"] for row in rows}
-    if arrived:
-        engine.write(
-            lambda transaction: fill_external_parents(transaction, arrived),
-            name="blueprint/arrived",
-            retry_conflicts=True,
-        )
+    transaction.run(get("blueprint/claim"), {"names": sorted(set(names))})
 
 
 def fill_external_parents(transaction: Transaction, arrived: Mapping[str, str]) -> None:

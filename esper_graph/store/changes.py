@@ -13,7 +13,7 @@ from esper_graph.errors import BlueprintNotFoundError, ConfigError, IdTakenError
 from esper_graph.ir.specs import Id, Tag
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
-from esper_graph.store.awaited import fill_external_parents, find_arrived
+from esper_graph.store.awaited import fill_external_parents
 from esper_graph.store.engines import ConflictError, Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
@@ -93,10 +93,9 @@ def add_alias(engine: Engine, blueprint_id: str, operation: Operation, *, alias:
             fill_external_parents(transaction, {alias: blueprint_id})
 
     try:
-        _write(engine, blueprint_id, operation, work)
+        _write(engine, blueprint_id, operation, work, in_turn=True)
     except ConflictError:
         raise _taken(engine.read, alias, blueprint_id) from None
-    find_arrived(engine, [alias])
 
 
 def note(engine: Engine, blueprint_id: str, operation: Operation) -> None:
@@ -202,7 +201,12 @@ def _set_tags(
 
 
 def _write(
-    engine: Engine, blueprint_id: str, operation: Operation, change: Callable[[Transaction], None]
+    engine: Engine,
+    blueprint_id: str,
+    operation: Operation,
+    change: Callable[[Transaction], None],
+    *,
+    in_turn: bool = False,
 ) -> None:
     """Carry out a change and write its event, unless the operation was carried out before."""
 
@@ -212,7 +216,7 @@ def _write(
         change(transaction)
         note_event(transaction, operation, [blueprint_id])
 
-    engine.write(work, name=operation.action, retry_conflicts=True)
+    engine.write(work, name=operation.action, retry_conflicts=True, in_turn=in_turn)
 
 
 def _simple(query: str, blueprint_id: str) -> Callable[[Transaction], None]:

@@ -6,7 +6,7 @@ before or behind all of the present one in the index, so a look at the ends tell
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from esper_graph.errors import StoreError
 from esper_graph.ir.blueprint import BlueprintIR
@@ -51,13 +51,13 @@ def behind(prefix: str) -> str:
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
-def stale(engine: Engine, what: Derived[_T], limit: int = MOST_SORTED) -> list[str]:
+def stale(engine: Engine, what: Derived[Any], limit: int = MOST_SORTED) -> list[str]:
     """List ids of blueprints of which it is of another version, sorted; some of them where they are more."""
     rows = engine.read(get(what.stale), {**what.present, "limit": limit})
     return sorted({row["id"] for row in rows})[:limit]
 
 
-def refuse_stale(engine: Engine, what: Derived[_T]) -> None:
+def refuse_stale(engine: Engine, what: Derived[Any]) -> None:
     """Make sure that all blueprints can be compared.
 
     Raises:

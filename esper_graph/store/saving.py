@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain
 from typing import Any, NoReturn
 
 from esper_graph.config import Manifest
@@ -22,7 +21,7 @@ from esper_graph.property_graph.likeness import Likeness, likeness, likeness_row
 from esper_graph.property_graph.records import Operation, Registration
 from esper_graph.property_graph.registration import Prepared
 from esper_graph.property_graph.rows import Row, derivation_key, derivation_properties, save_row
-from esper_graph.store.awaited import fill_external_parents, find_arrived
+from esper_graph.store.awaited import claim, fill_external_parents
 from esper_graph.store.engines import ConflictError, Engine, Transaction
 from esper_graph.store.engines.values import message_bytes
 from esper_graph.store.likeness import write_likeness
@@ -172,8 +171,6 @@ class Batch:
                 _refuse_taken(engine.read(get("blueprint/holders"), {"names": sorted(self.by_name)}), self)
                 raise
             else:
-                outside = [one.blueprint.parents for one in self.prepared if self._external_parents]
-                find_arrived(engine, chain(self.by_name, *outside))
                 return self._registrations(saved)
         raise AssertionError("the loop returns or raises")
 
@@ -208,15 +205,17 @@ class Batch:
                 )
         fresh = [self.items[fingerprint] for fingerprint, result in saved.items() if result["fresh"]]
         write_likeness(transaction, {item.row["id"]: item.likeness for item in fresh})
-        self._join(transaction, rows, saved)
-        self._use(transaction, rows, saved)
         awaited = {name: result["id"] for result in saved.values() for name in result["awaited"]}
+        awaited |= self._join(transaction, rows, saved)
+        self._use(transaction, rows, saved)
         if awaited:
             fill_external_parents(transaction, awaited)
         return saved
 
-    def _join(self, transaction: Transaction, rows: Sequence[Row], saved: Mapping[str, Row]) -> None:
-        """Write aliases and derivations, where there are any."""
+    def _join(
+        self, transaction: Transaction, rows: Sequence[Row], saved: Mapping[str, Row]
+    ) -> dict[str, str]:
+        """Write aliases and derivations, where there are any; return the ids of names that are awaited."""
         joins: list[Row] = []
         for row in rows:
             result = saved[row["fingerprint"]]
@@ -231,15 +230,21 @@ class Batch:
             if any(join.values()):
                 joins.append({"id": result["id"], **join})
         if not joins:
-            return
+            return {}
+        outside = [derivation["parent"] for join in joins for derivation in join["external"]]
+        if outside:
+            claim(transaction, outside)
+        awaited: dict[str, str] = {}
         expected = {join["id"]: len(join["derived"]) for join in joins}
         for joined in transaction.run(get("blueprint/join"), {"rows": joins}):
             if joined["taken"]:
                 self._refuse_taken_inside(transaction)
             if joined["derived"] != expected.pop(joined["id"]):
                 raise _StaleError
+            awaited |= dict.fromkeys(joined["awaited"], joined["id"])
         if expected:
             raise _StaleError
+        return awaited
 
     def _use(self, transaction: Transaction, rows: Sequence[Row], saved: Mapping[str, Row]) -> None:
         """Write which blueprints the blocks of new ones are."""
@@ -327,9 +332,10 @@ class Batch:
         for place, derivation in enumerate(one.blueprint.derivations):
             name = derivation.parent_id
             parent = parents.get(name)
+            inside = self.by_name.get(name)
             target, parent_id = "derivations", name
-            if self.by_name.get(name) is item:
-                target, parent_id = "rediscoveries", item.row["id"] if parent is None else parent.id
+            if inside is not None and (inside is item or parent is None):  # it, or one that is written later
+                target, parent_id = "rediscoveries", inside.row["id"] if parent is None else parent.id
             elif parent is not None:
                 parent_id = parent.id
             elif self._external_parents:

@@ -23,7 +23,7 @@ from esper_graph.ir.features import features
 from esper_graph.ir.specs import Derivation, EdgeSpec, NodeSpec, thaw
 from esper_graph.property_graph import rows
 from esper_graph.property_graph.records import Registration
-from esper_graph.store import batches, blueprints, changes, events, schema
+from esper_graph.store import batches, blueprints, changes, doctor, events, lineage, schema
 from esper_graph.store.engines import Engine
 from tests.integration.statements import statement
 from tests.integration.stored import COUNT, MANIFEST, change, operation, perceptron, prepared, save
@@ -234,6 +234,18 @@ def test_a_batch_may_hold_duplicates_and_children_before_parents(store: Engine) 
     assert youngest.parents == ("mlp_4", "mlp_3")
     generations = {one.id: one.generation for one in blueprints.summaries(store)}
     assert generations == {"mlp_3": 0, "mlp_4": 1, "mlp_5": 2}
+
+
+@pytest.mark.parametrize("external_parents", [False, True])
+def test_a_known_structure_is_rediscovered_from_what_stands_behind_it_in_a_batch(
+    store: Engine, external_parents: bool
+) -> None:
+    again = perceptron(1, "again", parents=("late",))
+    save(store, perceptron(1, "first"), again, perceptron(2, "late"), external_parents=external_parents)
+    assert lineage.parents(store, "first") == ()
+    (found,) = lineage.parents(store, "first", include_rediscoveries=True)
+    assert (found.child, found.parent) == ("first", "late")
+    assert doctor.examine(store) == []
 
 
 def test_a_diamond_of_parents_has_the_largest_generation(store: Engine) -> None:
