@@ -275,6 +275,17 @@ CASES: Mapping[str, Case] = {
     "ReduceMean by input": case(node("ReduceMean", "x a", keepdims=0), a=ints(2, 3), opset=18),
     "ReduceMax of all": case(node("ReduceMax")),
     "CumSum": case(node("CumSum", "x a"), a=ints(2)[0]),
+    "CumSum of constants": case(
+        [
+            node("CumSum", "k a", "p"),
+            node("CumSum", "k a", "q", exclusive=1),
+            node("CumSum", "k a", "r", reverse=1),
+            node("CumSum", "k a", "s", exclusive=1, reverse=1),
+            node("Sum", "x p q r s"),
+        ],
+        k=random(4, 6, 5),
+        a=ints(1)[0],
+    ),
     "ArgMax": case([node("ArgMax", "x", "a", axis=2, keepdims=0), node("Cast", "a", to=1)]),
     "Reshape": case([node("Reshape", "x s", "a"), node("Reshape", "a t")], s=ints(0, 2, -1), t=ints(-1, 10)),
     "Reshape old size": case(

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from esper_graph.compile.importer.call import Call, dtype_name
-from esper_graph.compile.importer.draft import CannotRaiseError, Draft, Place
+from esper_graph.compile.importer.draft import CannotRaiseError, Place
 from esper_graph.compile.importer.onnx_ops.values import Gaussian, Sizes, sizes_of
-from esper_graph.compile.importer.values import Known, Spread, Weight, Wire
+from esper_graph.compile.importer.values import Known, Weight, Wire
 from esper_graph.ops.dims import Dim
 from esper_graph.ops.values import TensorType
 
@@ -204,6 +204,27 @@ def axis_of(axis: Any, rank: int) -> int:
     return axis % rank
 
 
+def slice_parts(op: Operator) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Return starts, ends, axes and steps of a slice.
+
+    Raises:
+        CannotRaiseError: Some are sizes that are not fixed.
+    """
+    if "starts" in op.arguments:
+        starts, ends = list(op["starts"]), list(op["ends"])
+        axes, steps = op.get("axes"), None
+    else:
+        starts, ends = op.fixed(1, "start") or [], op.fixed(2, "end") or []
+        axes, steps = op.fixed(3, "axes"), op.fixed(4, "steps")
+    axes = list(range(len(starts))) if axes is None else list(axes)
+    steps = [1] * len(starts) if steps is None else steps
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        raise CannotRaiseError("its starts, ends, axes and steps do not fit together")
+    rank = op.type(op.input(0)).rank
+    if any(not -rank <= axis < rank for axis in axes):
+        raise CannotRaiseError(f"its axes {axes} are not all axes of a tensor of rank {rank}")
+    return starts, ends, [axis % rank for axis in axes], steps
+
+
 OnnxRaiser = Callable[[Operator], Any]
 """Adds the nodes of one ONNX op to the draft and returns what stands for its results."""
-__all__ = ["Draft", "OnnxRaiser", "Operator", "Spread", "axis_of", "number_of"]

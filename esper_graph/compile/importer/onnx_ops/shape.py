@@ -8,8 +8,7 @@ import torch
 from esper_graph.compile.importer.call import dtype_name
 from esper_graph.compile.importer.draft import CannotRaiseError
 from esper_graph.compile.importer.onnx_ops.conv import padded
-from esper_graph.compile.importer.onnx_ops.folding import slice_parts
-from esper_graph.compile.importer.onnx_ops.operator import OnnxRaiser, Operator, axis_of
+from esper_graph.compile.importer.onnx_ops.operator import OnnxRaiser, Operator, axis_of, slice_parts
 from esper_graph.compile.importer.onnx_ops.tensors import dtype_of
 from esper_graph.compile.importer.raisers.indexing import picked
 from esper_graph.compile.importer.raisers.shape import cut, stretched
