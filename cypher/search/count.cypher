@@ -63,8 +63,7 @@ WHERE ($archived OR b.status <> 'archived')
     WHEN 'member' THEN coalesce(c.ids[b.id], false)
     WHEN 'kind' THEN size([(b)-[d:DERIVED_FROM|DERIVED_FROM_EXTERNAL]->()
       WHERE c.values IS NULL OR d.kind IN c.values | 1]) > 0
-    WHEN 'kernel' THEN size([(b)<-[:COMPILED_FROM]-(k:Kernel) WHERE NOT c.ready
-      OR (k.validation CONTAINS '"passed": true' AND NOT k.validation CONTAINS '"passed": false') | 1]) > 0
+    WHEN 'kernel' THEN size([(b)<-[:COMPILED_FROM]-(k:Kernel) WHERE NOT c.ready OR k.validated | 1]) > 0
     WHEN 'device' THEN coalesce(b.min_compute_capability, 0.0) <= c.capability
       AND (c.gpu OR NOT coalesce(b.requires_gpu, false))
       AND all(feature IN coalesce(b.requires_features, []) WHERE feature IN c.features)

@@ -154,6 +154,17 @@ class MeasurementRecord:
     kernel: str | None = None
 
 
+def all_passed(validation: Mapping[str, Any]) -> bool:
+    """Tell whether a kernel was compared with the interpreter and passed every check.
+
+    Example:
+        >>> all_passed({"checks": [{"name": "outputs", "passed": True}]}), all_passed({})
+        (True, False)
+    """
+    checks = validation.get("checks", ())
+    return bool(checks) and all(check["passed"] for check in checks)
+
+
 @dataclass(frozen=True, slots=True)
 class KernelRecord:
     """One compiled kernel.

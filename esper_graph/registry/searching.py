@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from esper_graph.errors import ConfigError, FilterError, NothingFitsError, close_names, suggestion
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.found import Choice, Facet, Front, Hit, Page, Point
-from esper_graph.property_graph.records import KernelRecord
+from esper_graph.property_graph.records import KernelRecord, all_passed
 from esper_graph.registry.similar import Similarity
 
 if TYPE_CHECKING:
@@ -299,8 +299,7 @@ class Searching(Similarity):
 
         files = self._kernel_files()
         for record in kernels.kernels(self.engine, hit.id):
-            checks = record.validation.get("checks", ())
-            if checks and all(check["passed"] for check in checks) and record.digest in files:
+            if all_passed(record.validation) and record.digest in files:
                 return record
         return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from esper_graph.errors import BlueprintNotFoundError, KernelError, KernelNotFoundError
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.records import CompileAttempt, KernelRecord, Operation, Process
+from esper_graph.property_graph.records import CompileAttempt, KernelRecord, Operation, Process, all_passed
 from esper_graph.store.engines import Engine, Row, Transaction
 from esper_graph.store.journal import note_event
 
@@ -111,6 +111,7 @@ def record_kernel(
         "seed": kernel.seed,
         "size_bytes": kernel.size_bytes,
         "validation": json.dumps(dict(kernel.validation), sort_keys=True),
+        "validated": all_passed(kernel.validation),
         "hints": json.dumps([dict(hint) for hint in kernel.hints], sort_keys=True),
     }
     if kernel.passes:  # an empty list has no type that both engines agree on
@@ -157,10 +158,13 @@ def record_validation(
     Raises:
         KernelNotFoundError: There is no such kernel.
     """
-    text = json.dumps(dict(validation), sort_keys=True)
+    asked = {
+        "digest": digest,
+        "validation": json.dumps(dict(validation), sort_keys=True),
+        "validated": all_passed(validation),
+    }
 
     def work(transaction: Transaction) -> KernelRecord:
-        asked = {"digest": digest, "validation": text}
         rows = transaction.run(get("kernel/record_validation"), asked)
         if not rows:
             raise KernelNotFoundError(digest)

@@ -1,8 +1,12 @@
 """Bring the data of an older schema up to this one: what searches read and older versions did not write."""
 
+import json
+from collections.abc import Callable
+
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.places import place
-from esper_graph.store.engines import Engine
+from esper_graph.property_graph.records import all_passed
+from esper_graph.store.engines import Engine, Row
 
 _BATCH = 1_000
 
@@ -11,20 +15,8 @@ def upgrade(engine: Engine) -> None:
     """Write what is missing, batch by batch; a second time there is nothing to do. Processes may race."""
     for name in ("schema/fill_op_types", "schema/fill_likeness"):
         _fill(engine, name)
-    while found := engine.read(get("schema/metrics_without_place"), {"limit": _BATCH}):
-        rows = [
-            {
-                "key": row["key"],
-                "value": row["value"],
-                "place": place(row["name"], row["device"], row["value"]),
-            }
-            for row in found
-        ]
-        engine.write(
-            lambda transaction, rows=rows: transaction.run(get("schema/set_places"), {"rows": rows}),
-            name="schema/set_places",
-            retry_conflicts=True,
-        )
+    _compute(engine, "schema/metrics_without_place", _place, "schema/set_places")
+    _compute(engine, "schema/kernels_without_verdict", _verdict, "schema/set_verdicts")
 
 
 def _fill(engine: Engine, name: str) -> None:
@@ -32,3 +24,26 @@ def _fill(engine: Engine, name: str) -> None:
         lambda transaction: transaction.run(get(name), {"limit": _BATCH}), name=name, retry_conflicts=True
     )[0]["filled"]:
         pass
+
+
+def _compute(engine: Engine, lacking: str, row_of: Callable[[Row], Row], setting: str) -> None:
+    """Write what Cypher cannot compute."""
+    while found := engine.read(get(lacking), {"limit": _BATCH}):
+        rows = [row_of(row) for row in found]
+        engine.write(
+            lambda transaction, rows=rows: transaction.run(get(setting), {"rows": rows}),
+            name=setting,
+            retry_conflicts=True,
+        )
+
+
+def _place(row: Row) -> Row:
+    return {
+        "key": row["key"],
+        "value": row["value"],
+        "place": place(row["name"], row["device"], row["value"]),
+    }
+
+
+def _verdict(row: Row) -> Row:
+    return {"digest": row["digest"], "validated": all_passed(json.loads(row["validation"] or "{}"))}

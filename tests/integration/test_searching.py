@@ -8,7 +8,7 @@ import pytest
 from esper_graph.config import Settings
 from esper_graph.errors import BlueprintNotFoundError, FilterError, NothingFitsError
 from esper_graph.registry import BlueprintRegistry
-from esper_graph.store import metrics
+from esper_graph.store import kernels, metrics
 from esper_graph.store.engines import Engine
 from tests.integration.facts import DEVICES, TAGS, Fact, populate
 from tests.integration.stored import COUNT, operation
@@ -143,6 +143,23 @@ def test_what_is_nearly_the_same_is_found(registry: BlueprintRegistry, facts: li
     assert {hit.id for hit in registry.search(f"-near:{start}", limit=100)} == here - near
     with pytest.raises(BlueprintNotFoundError):
         registry.search("near:nothing")
+
+
+def test_a_kernel_is_ready_by_its_newest_validation(
+    registry: BlueprintRegistry, engine: Engine, facts: list[Fact]
+) -> None:
+    ready = {one.id for one in facts if one.ready and one.status != "archived"}
+    assert {hit.id for hit in registry.search("kernel:ready", limit=100)} == ready
+    (failing,) = kernels.kernels(engine, min(ready))
+    checks = [{"name": '"passed": true', "passed": False}, {"name": "finite", "passed": True}]
+    for verdict in (False, True):
+        found = {
+            "passed": verdict,
+            "checks": [{**check, "passed": check["passed"] or verdict} for check in checks],
+        }
+        kernels.record_validation(engine, failing.digest, found, operation=operation("kernel.verify"))
+        left = ready if verdict else ready - {failing.blueprint}
+        assert {hit.id for hit in registry.search("kernel:ready", limit=100)} == left
 
 
 # ---------------------------------------------------------------- what must be refused

@@ -8,10 +8,11 @@ import pytest
 
 from esper_graph.config import Settings
 from esper_graph.errors import IdTakenError, SchemaVersionError
-from esper_graph.property_graph.catalogue import NamedQuery
+from esper_graph.property_graph.catalogue import NamedQuery, get
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store import changes, metrics, schema
 from esper_graph.store.engines import ConflictError, Engine, open_engine
+from tests.integration.facts import populate
 from tests.integration.statements import statement
 from tests.integration.stored import change, operation, perceptron, save
 from tests.unit.ir.test_blocks import tower
@@ -29,6 +30,10 @@ NEWER = statement(
     "MERGE (v:SchemaVersion {name: 'esper_graph'}) SET v.version = 99 RETURN v.version AS version",
     access="write",
     returns="version",
+)
+KERNELS = statement("MATCH (k:Kernel) RETURN count(k) AS kernels", returns="kernels")
+VALIDATED = statement(
+    "MATCH (b:Blueprint)<-[:COMPILED_FROM]-(:Kernel {validated: true}) RETURN b.id AS id", returns="id"
 )
 UNIQUE = {
     *(
@@ -185,3 +190,16 @@ def test_what_an_older_version_did_not_write_is_written(engine: Engine, engine_s
     schema.ensure(engine)
     assert [{**row, "ops": sorted(row["ops"])} for row in engine.read(facts)] == before
     assert schema.version(engine) == schema.VERSION
+
+
+def test_older_kernels_are_told_apart_by_what_their_validation_says(engine: Engine) -> None:
+    facts = populate(engine, 12)
+    ready = {one.id for one in facts if one.ready}
+    assert ready
+    assert len(ready) < sum(one["kernels"] for one in engine.read(KERNELS))
+    change(engine, "MATCH (k:Kernel) REMOVE k.validated")
+    change(engine, "MATCH (v:SchemaVersion) SET v.version = 3")
+    assert engine.read(VALIDATED) == []
+    schema.ensure(engine)
+    assert {row["id"] for row in engine.read(VALIDATED)} == ready
+    assert engine.read(get("schema/kernels_without_verdict"), {"limit": 1}) == []
