@@ -19,10 +19,9 @@ from esper_graph.cli.families import (
 from esper_graph.cli.output import columns, emit_answer, note, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
-    from esper_graph.property_graph.answer import Answer
+    from esper_graph.property_graph.answer import Answer, Stream
     from esper_graph.property_graph.kinship import FamilyMember
     from esper_graph.property_graph.records import Relative
 
@@ -100,13 +99,14 @@ def _list(
         note(f"outside of this store: {' '.join(store.external_ancestors(start))}")
 
 
-def _stream(members: "Iterator[FamilyMember]") -> None:
-    """Print one document a line; the last line says that these were all."""
+def _stream(members: "Stream[FamilyMember]") -> None:
+    """Print one document a line; the last line says whether these were all."""
     count = 0
     for member in members:
         count += 1
         click.echo(json.dumps(plain(member), ensure_ascii=False))
-    click.echo(json.dumps({"complete": True, "count": count}))
+    ended = {"complete": members.complete, "truncated_by": members.truncated_by, "count": count}
+    click.echo(json.dumps(ended))
 
 
 @click.command()

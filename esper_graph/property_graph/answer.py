@@ -1,6 +1,6 @@
 """An answer that says whether it is all there is."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Literal, Self, TypeVar
 
 T = TypeVar("T")
@@ -43,3 +43,45 @@ class Answer(tuple[T, ...]):  # noqa: SLOT001, it has attributes of its own
     def complete(self) -> bool:
         """Whether nothing is missing."""
         return self.truncated_by is None
+
+
+class Stream(Iterator[T]):
+    """Results as they arrive, that know at the end whether they were all; close it to stop early.
+
+    Attributes:
+        complete: Whether all have arrived and nothing is missing.
+        truncated_by: What cut them short; None as long as they arrive, and where nothing did.
+
+    Example:
+        >>> def two():
+        ...     yield from "ab"
+        ...     return "external"
+        >>> stream = Stream(two())
+        >>> list(stream), stream.complete, stream.truncated_by
+        (['a', 'b'], False, 'external')
+    """
+
+    complete: bool
+    truncated_by: Limit | None
+
+    def __init__(self, results: Generator[T, None, Limit | None]) -> None:
+        self._results = results
+        self._arriving = True
+        self.complete, self.truncated_by = False, None
+
+    def __next__(self) -> T:
+        try:
+            return next(self._results)
+        except StopIteration as end:
+            if self._arriving:
+                self.complete, self.truncated_by = end.value is None, end.value
+            self._arriving = False
+            raise
+        except BaseException:
+            self._arriving = False
+            raise
+
+    def close(self) -> None:
+        """Let go of what has not arrived."""
+        self._arriving = False
+        self._results.close()

@@ -89,14 +89,13 @@ class Families(OpenStore):
         """List the ids of all ancestors, sorted."""
         from esper_graph.store import lineage
 
-        start = self._id(blueprint_id)
-        return lineage.marked(self.engine, Answer(lineage.ancestor_ids(self.engine, start)), start)
+        return lineage.ancestor_ids(self.engine, self._id(blueprint_id))
 
     def descendant_ids(self, blueprint_id: str) -> Answer[str]:
         """List the ids of all descendants, sorted."""
         from esper_graph.store import lineage
 
-        return Answer(lineage.descendant_ids(self.engine, self._id(blueprint_id)))
+        return lineage.descendant_ids(self.engine, self._id(blueprint_id))
 
     def tree(
         self,

@@ -1,10 +1,9 @@
 """Verbs about how blueprints are related, beyond who descends from whom."""
 
-from collections.abc import Generator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.answer import Answer, Stream
 from esper_graph.property_graph.kinship import (
     Branch,
     CommonAncestor,
@@ -256,10 +255,10 @@ class Kinship(OpenStore):
 
     def stream_ancestors(
         self, blueprint_id: str, *, include_rediscoveries: bool = False
-    ) -> Generator[FamilyMember]:
-        """Yield all ancestors as they arrive, each once, in no order: for families too large to hold.
+    ) -> Stream[FamilyMember]:
+        """Stream all ancestors as they arrive, each once, in no order: for families too large to hold.
 
-        Whoever reaches the end has had all of them; what breaks off raises. Close it to stop early.
+        The stream says at its end whether these were all; what breaks off raises. Close it to stop early.
 
         Raises:
             BlueprintNotFoundError: There is no such blueprint.
@@ -269,13 +268,13 @@ class Kinship(OpenStore):
 
     def stream_descendants(
         self, blueprint_id: str, *, include_rediscoveries: bool = False
-    ) -> Generator[FamilyMember]:
-        """Yield all descendants as they arrive, like `stream_ancestors`."""
+    ) -> Stream[FamilyMember]:
+        """Stream all descendants as they arrive, like `stream_ancestors`."""
         return self._stream(blueprint_id, upwards=False, include_rediscoveries=include_rediscoveries)
 
     def _stream(
         self, blueprint_id: str, *, upwards: bool, include_rediscoveries: bool
-    ) -> Generator[FamilyMember]:
+    ) -> Stream[FamilyMember]:
         from esper_graph.store import kinship
 
         return kinship.stream(

@@ -1,7 +1,7 @@
 """A family as it was fetched: who is in it and who derives from whom, and what follows from that alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from esper_graph.errors import BlueprintNotFoundError, QueryError
@@ -21,19 +21,21 @@ class Family:
     Attributes:
         names: Of each member.
         parents: Of each member, inside the family; one stands as often as derivations lead to it.
+        others: Parents that are no members, of those members that have some.
     """
 
     names: Mapping[str, str]
-    parents: Mapping[str, tuple[str, ...]]
+    parents: Onward
+    others: Onward = field(default_factory=dict[str, Sequence[str]])
 
     @cached_property
-    def children(self) -> Mapping[str, tuple[str, ...]]:
+    def children(self) -> Onward:
         """Of each member, inside the family; one stands as often as derivations lead from it."""
         below: dict[str, list[str]] = {member: [] for member in self.parents}
         for member, above in self.parents.items():
             for parent in above:
                 below[parent].append(member)
-        return {member: tuple(found) for member, found in below.items()}
+        return below
 
     def above(self, starts: Iterable[str]) -> "Family":
         """Only the starts and what they descend from."""
@@ -46,7 +48,8 @@ class Family:
             return self
         return Family(
             {member: self.names[member] for member in kept},
-            {member: tuple(p for p in self.parents[member] if p in kept) for member in kept},
+            {member: [p for p in self.parents[member] if p in kept] for member in kept},
+            {member: found for member, found in self.others.items() if member in kept},
         )
 
 
@@ -180,13 +183,16 @@ def relatives(
     inside = set(wanted) if start is None else {start, *wanted}
     names, parents = family.names, family.parents
     return Answer(
-        [
-            Relative(one, names[one], found[one], tuple(sorted(inside.intersection(parents[one]))))
-            for one in wanted
-        ],
+        [Relative(one, names[one], found[one], _inside(parents[one], inside)) for one in wanted],
         truncated_by=cut,
         total=total,
     )
+
+
+def _inside(parents: Sequence[str], known: set[str]) -> tuple[str, ...]:
+    if len(parents) == 1:  # of most
+        return (parents[0],) if parents[0] in known else ()
+    return tuple(sorted(known.intersection(parents)))
 
 
 def cut(found: Sequence[Relative], limit: int | None, total: int | None = None) -> Answer[Relative]:
@@ -206,15 +212,17 @@ def fetch(engine: Engine, query: str, view: View, **parameters: object) -> Famil
         query: Name of the query, without what the view adds to it.
     """
     (row,) = engine.read(get(query + view.suffix), {**parameters, "as_of": view.at})
-    ids = row["ids"]
+    ids: list[str] = row["ids"]
     known = set(ids)
-    return Family(
-        dict(zip(ids, row["names"], strict=True)),
-        {
-            member: tuple(above) if known.issuperset(above) else tuple(p for p in above if p in known)
-            for member, above in zip(ids, row["parents"], strict=True)
-        },
-    )
+    parents: dict[str, list[str]] = dict(zip(ids, row["parents"], strict=True))
+    others = {
+        member: [p for p in above if p not in known]
+        for member, above in parents.items()
+        if not known.issuperset(above)
+    }
+    for member in others:
+        parents[member] = [p for p in parents[member] if p in known]
+    return Family(dict(zip(ids, row["names"], strict=True)), parents, others)
 
 
 def above(engine: Engine, blueprint_id: str, view: View) -> Family:
@@ -227,6 +235,13 @@ def above(engine: Engine, blueprint_id: str, view: View) -> Family:
     family = fetch(engine, "lineage/ancestors", view, id=blueprint_id)
     require(engine, family, [blueprint_id], view)
     return family.above([blueprint_id]) if view.as_of else family
+
+
+def above_all(engine: Engine, ids: Sequence[str], view: View) -> Family:
+    """Fetch several blueprints and all that any of them descends from; raises like `above`."""
+    family = fetch(engine, "lineage/common_ancestors", view, ids=ids)
+    require(engine, family, ids, view)
+    return family.above(ids) if view.as_of else family
 
 
 def below(engine: Engine, blueprint_id: str, view: View) -> Family:

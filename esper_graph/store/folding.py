@@ -7,6 +7,7 @@ from esper_graph.property_graph.kinship import Branch
 from esper_graph.store.engines import Engine
 from esper_graph.store.family import Family, in_order, levels
 from esper_graph.store.lineage import whole_tree
+from esper_graph.store.outside import marked
 from esper_graph.store.reach import NOW, View, require_count
 
 _COUNTED_AT_ONCE = 20_000  # members; a bit for each of them in each of them
@@ -24,7 +25,7 @@ def folded_tree(
     """List a family as it is drawn, at most so many members below each and in all.
 
     What leads from a root to the blueprint itself is never folded. Totals of direct and of all relatives are
-    exact, whatever is left out. Order: nearest generation first, then by id.
+    exact, whatever is left out. Order: nearest generation first, then by id. Marked `external` like `tree`.
 
     Args:
         most_children: Most members directly below one.
@@ -38,7 +39,7 @@ def folded_tree(
     for name, value in (("most_children", most_children), ("limit", limit)):
         require_count(name, value, 1)
     require_count("max_generations", max_generations)
-    family, roots = whole_tree(engine, blueprint_id, view)
+    family, roots, external = whole_tree(engine, blueprint_id, view)
     generations = levels(family.children, roots)
     family = family.only(generations)
     above = drawn_parents(family, generations)
@@ -75,7 +76,7 @@ def folded_tree(
         if member in shown
     ]
     if len(branches) == len(generations):
-        return Answer(branches)
+        return marked(Answer(branches), external=external)
     depth = max_generations is not None and all(
         generations[member] > max_generations for member in generations if member not in shown
     )

@@ -4,15 +4,17 @@ All functions take ids of blueprints, not aliases.
 """
 
 from collections.abc import Generator, Sequence
+from typing import Literal
 
 from esper_graph.errors import BlueprintNotFoundError, QueryError
-from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.answer import Answer, Stream
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.kinship import CommonAncestor, FamilyMember, GenerationDepth, Sibling
 from esper_graph.property_graph.records import Relative
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import above, below, circles, cut, fetch, in_order, levels, longest, require
-from esper_graph.store.reach import NOW, View, require_count
+from esper_graph.store.family import above, above_all, below, circles, cut, in_order, levels, longest
+from esper_graph.store.outside import marked
+from esper_graph.store.reach import NOW, View, each_once, require_count
 
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
@@ -30,6 +32,7 @@ def common_ancestors(
     A blueprint counts here as an ancestor of itself, so that a parent and its child share the parent:
     what a merge starts from. The nearest ones are those that no other common ancestor descends from; after
     crossovers there can be several. Order: nearest ones, then fewest derivations in all, then id.
+    An answer that would be complete is marked `external` where the family goes on outside of this store.
 
     Args:
         ids: One or more; each counts once.
@@ -40,11 +43,8 @@ def common_ancestors(
         QueryError: None is given, one was not known then, or the limit is below 1.
     """
     require_count("limit", limit, 1)
-    asked = list(dict.fromkeys(ids))
-    if not asked:
-        raise QueryError("common ancestors of which blueprints?", hint="give one or more ids")
-    family = fetch(engine, "lineage/common_ancestors", view, ids=asked)
-    require(engine, family, asked, view)
+    asked = each_once("common ancestors", ids)
+    family = above_all(engine, asked, view)
     distances = [levels(family.parents, [one]) for one in asked]
     shared = set(distances[0]).intersection(*distances[1:])
     # What rediscoveries lead to in a circle is as near as what they come from.
@@ -64,7 +64,7 @@ def common_ancestors(
     ]
     found.sort(key=lambda one: (not one.nearest, sum(one.generations), one.id))
     if limit is None or len(found) <= limit:
-        return Answer(found)
+        return marked(Answer(found), external=bool(family.others))
     return Answer(found[:limit], truncated_by="limit", total=len(found))
 
 
@@ -88,8 +88,7 @@ def siblings(
         },
     )
     if not rows:
-        fetched = fetch(engine, "lineage/ancestors", view, id=blueprint_id)
-        require(engine, fetched, [blueprint_id], view)
+        above(engine, blueprint_id, view)
         return Answer()
     (row,) = rows
     found = [
@@ -182,7 +181,7 @@ def would_cycle(engine: Engine, child: str, parent: str) -> tuple[str, ...] | No
         BlueprintNotFoundError: One of them does not exist.
     """
     if child == parent:
-        require(engine, fetch(engine, "lineage/common_ancestors", NOW, ids=[child]), [child], NOW)
+        above(engine, child, NOW)
         return (child, child)
     rows = engine.read(get("lineage/would_cycle"), {"child": child, "parent": parent})
     if not rows:
@@ -194,23 +193,34 @@ def would_cycle(engine: Engine, child: str, parent: str) -> tuple[str, ...] | No
 
 def stream(
     engine: Engine, blueprint_id: str, *, upwards: bool, include_rediscoveries: bool = False
-) -> Generator[FamilyMember]:
-    """Yield all ancestors or all descendants as they arrive, each once, in no order; close it to stop early.
+) -> Stream[FamilyMember]:
+    """Stream all ancestors or all descendants as they arrive, each once, in no order; close it to stop early.
 
-    Whoever reaches the end has had all of them: what breaks off raises.
+    What breaks off raises. Ancestors are marked `external` at the end where the family goes on outside of
+    this store.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
         StoreUnavailableError: The engine was lost on the way.
     """
     name = f"lineage/{'ancestor' if upwards else 'descendant'}_stream"
-    found = False
-    for row in engine.stream(get(name + View(include_rediscoveries).suffix), {"id": blueprint_id}):
+    return Stream(_arriving(engine, name + View(include_rediscoveries).suffix, blueprint_id))
+
+
+def _arriving(
+    engine: Engine, query: str, blueprint_id: str
+) -> Generator[FamilyMember, None, Literal["external"] | None]:
+    found = external = False
+    for row in engine.stream(get(query), {"id": blueprint_id}):
         found = True
-        if row["id"] != blueprint_id:
-            yield FamilyMember(row["id"], row["name"], tuple(sorted(set(row["parents"]))))
+        one, name, parents = row["id"], row["name"], row["parents"]
+        if name is None:
+            external = True
+        elif one != blueprint_id:
+            yield FamilyMember(one, name, tuple(sorted(set(parents))))
     if not found:
         raise BlueprintNotFoundError(blueprint_id)
+    return "external" if external else None
 
 
 def _whole_store(engine: Engine, query: str, count: str, limit: int | None, view: View) -> Answer[Relative]:

@@ -16,7 +16,7 @@ from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord, Relative
 from esper_graph.store.derivations import chain_of, record_of
-from esper_graph.store.engines import Engine
+from esper_graph.store.engines import Engine, Row
 from esper_graph.store.family import Family, above, below, cut, fetch, levels, relatives, require
 from esper_graph.store.link import link
 from esper_graph.store.matching import matching
@@ -33,7 +33,6 @@ __all__ = [
     "descendants",
     "external_ancestors",
     "link",
-    "marked",
     "parents",
     "path",
     "paths",
@@ -55,8 +54,7 @@ def ancestors(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[R
         BlueprintNotFoundError: There is no such blueprint.
         QueryError: It was not known then.
     """
-    found = _relatives(engine, _UP, blueprint_id, reach)
-    return marked(engine, found, blueprint_id, reach.view)
+    return _relatives(engine, _UP, blueprint_id, reach)
 
 
 def descendants(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
@@ -64,26 +62,24 @@ def descendants(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer
     return _relatives(engine, _DOWN, blueprint_id, reach)
 
 
-def ancestor_ids(
-    engine: Engine, blueprint_id: str, *, include_rediscoveries: bool = False
-) -> tuple[str, ...]:
-    """List the ids of all that a blueprint descends from, sorted.
+def ancestor_ids(engine: Engine, blueprint_id: str, *, include_rediscoveries: bool = False) -> Answer[str]:
+    """List the ids of all that a blueprint descends from, sorted; marked like `ancestors`.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
     """
-    return _ids(engine, _UP, blueprint_id, wide=include_rediscoveries)
+    row = _ids(engine, _UP, blueprint_id, wide=include_rediscoveries)
+    return marked(Answer(_others(row["ids"], blueprint_id)), external=bool(row["outside"]))
 
 
-def descendant_ids(
-    engine: Engine, blueprint_id: str, *, include_rediscoveries: bool = False
-) -> tuple[str, ...]:
+def descendant_ids(engine: Engine, blueprint_id: str, *, include_rediscoveries: bool = False) -> Answer[str]:
     """List the ids of all that descends from a blueprint, sorted.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
     """
-    return _ids(engine, _DOWN, blueprint_id, wide=include_rediscoveries)
+    row = _ids(engine, _DOWN, blueprint_id, wide=include_rediscoveries)
+    return Answer(_others(row["ids"], blueprint_id))
 
 
 def parents(
@@ -112,18 +108,27 @@ def tree(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relati
     """List the whole family of a blueprint: the roots above it and everything that descends from them.
 
     The blueprint itself is a member. Generations count from the nearest of these roots. Everyone is listed,
-    whatever `reach.which` says.
+    whatever `reach.which` says. An answer that would be complete is marked `external` where the family goes
+    on above the blueprint and outside of this store.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
         QueryError: It was not known then.
     """
-    family, starts = whole_tree(engine, blueprint_id, reach.view)
-    return relatives(family, levels(family.children, starts), reach=reach)
+    family, starts, external = whole_tree(engine, blueprint_id, reach.view)
+    return marked(relatives(family, levels(family.children, starts), reach=reach), external=external)
 
 
-def whole_tree(engine: Engine, blueprint_id: str, view: View) -> tuple[Family, list[str]]:
-    """Fetch the whole family of a blueprint, and which of it are the roots above; raises like `tree`."""
+def whole_tree(engine: Engine, blueprint_id: str, view: View) -> tuple[Family, list[str], bool]:
+    """Fetch the whole family of a blueprint.
+
+    Returns:
+        The family, the roots above the blueprint, and whether something is above it outside of this store.
+
+    Raises:
+        BlueprintNotFoundError: There is no such blueprint.
+        QueryError: It was not known then.
+    """
     family = fetch(engine, "lineage/tree", view, id=blueprint_id, most_roots=_ROOTS)
     if not family.parents:
         up = above(engine, blueprint_id, view)
@@ -138,13 +143,14 @@ def whole_tree(engine: Engine, blueprint_id: str, view: View) -> tuple[Family, l
                 for one in met.generations
             },
         )
-        return family, sorted(starts)
+        return family, sorted(starts), bool(up.others)
     require(engine, family, [blueprint_id], view)
-    up = levels(family.parents, [blueprint_id])
+    over = levels(family.parents, [blueprint_id])
+    external = not family.others.keys().isdisjoint(over)  # whose parents in the store are all members
     if view.rediscoveries:
-        return family, _without_parents(engine, list(up), view)
-    starts = sorted(one for one in up if not family.parents[one])
-    return (family.only(levels(family.children, starts)) if view.as_of else family), starts
+        return family, _without_parents(engine, list(over), view), external
+    starts = sorted(one for one in over if not family.parents[one])
+    return (family.only(levels(family.children, starts)) if view.as_of else family), starts, external
 
 
 def _without_parents(engine: Engine, ids: Sequence[str], view: View) -> list[str]:
@@ -178,7 +184,7 @@ def roots(
             for member, generation in distance.items()
             if not family.parents[member]
         ]
-        return marked(engine, cut(ends, limit), blueprint_id, View(as_of=as_of))
+        return marked(cut(ends, limit), external=bool(family.others))
     if as_of is not None:
         raise QueryError("roots of the whole store are those of now", hint="name a blueprint beside the time")
     rows = engine.read(get("lineage/roots"), {"limit": _EVERY if limit is None else limit + 1})
@@ -239,11 +245,11 @@ def _relatives(engine: Engine, direction: _Direction, blueprint_id: str, reach: 
     everyone = reach.max_generations is None and reach.limit is None
     if everyone or reach.which.narrows or reach.view.as_of is not None:
         return _whole(engine, direction, blueprint_id, reach)
-    met = _walk_from(_stepwise(engine, direction, reach.view), blueprint_id, reach)
+    met, external = _walk_from(_stepwise(engine, direction, reach.view), blueprint_id, reach)
     if met.too_deep:
         return _whole(engine, direction, blueprint_id, reach)
     if met.cut is None:
-        return met.answer(None)
+        return marked(met.answer(None), external=external)
     rows = engine.read(get(f"{direction.member}_count{reach.view.suffix}"), {"id": blueprint_id})
     return met.answer(rows[0]["total"] if rows else None)
 
@@ -255,17 +261,18 @@ def _whole(engine: Engine, direction: _Direction, blueprint_id: str, reach: Reac
     onward = family.parents if direction.upwards else family.children
     found = levels(onward, [blueprint_id])
     kept = matching(engine, list(found), which, view) if which.narrows else None
-    return relatives(family, found, start=blueprint_id, kept=kept, reach=reach)
+    answer = relatives(family, found, start=blueprint_id, kept=kept, reach=reach)
+    return marked(answer, external=direction.upwards and bool(family.others))
 
 
-def _walk_from(fetch_level: Fetch, blueprint_id: str, reach: Reach) -> Walk:
+def _walk_from(fetch_level: Fetch, blueprint_id: str, reach: Reach) -> tuple[Walk, bool]:
+    """Walk, and say whether the family goes on outside of this store."""
     start = fetch_level([blueprint_id]).get(blueprint_id)
     if start is None:
         raise BlueprintNotFoundError(blueprint_id)
     onward = [following for following in start.onward if following != blueprint_id]
-    return walk(
-        fetch_level, onward, 1, reach.max_generations, reach.limit, start=blueprint_id, rounds=_ROUNDS
-    )
+    met = walk(fetch_level, onward, 1, reach.max_generations, reach.limit, start=blueprint_id, rounds=_ROUNDS)
+    return met, any(one.outside for one in (start, *met.members.values()))
 
 
 def _stepwise(engine: Engine, direction: _Direction, view: View) -> Fetch:
@@ -275,7 +282,9 @@ def _stepwise(engine: Engine, direction: _Direction, view: View) -> Fetch:
 
     def fetch_level(ids: Sequence[str]) -> Mapping[str, Member]:
         return {
-            row["id"]: Member(row["name"], tuple(row["parents"]), tuple(row["onward"]))
+            row["id"]: Member(
+                row["name"], tuple(row["parents"]), tuple(row["onward"]), bool(row.get("outside"))
+            )
             for begin in range(0, len(ids), _BATCH)
             for row in engine.read(query, {"ids": list(ids[begin : begin + _BATCH]), **asked})
         }
@@ -283,12 +292,16 @@ def _stepwise(engine: Engine, direction: _Direction, view: View) -> Fetch:
     return fetch_level
 
 
-def _ids(engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool) -> tuple[str, ...]:
+def _ids(engine: Engine, direction: _Direction, blueprint_id: str, *, wide: bool) -> Row:
     query = get(f"{direction.member}_ids{SUFFIX[wide]}")
     (row,) = engine.read(query, {"id": blueprint_id})
     if not row["ids"]:
         raise BlueprintNotFoundError(blueprint_id)
-    return tuple(member for member in row["ids"] if member != blueprint_id)
+    return row
+
+
+def _others(ids: Sequence[str], blueprint_id: str) -> list[str]:
+    return [member for member in ids if member != blueprint_id]
 
 
 def _found(engine: Engine, ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import DerivationRecord
 from esper_graph.store.derivations import derivations_of
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import Family, fetch, in_order, levels, require
+from esper_graph.store.family import Family, above_all, in_order, levels
 from esper_graph.store.reach import NOW, View, require_count
 
 Way = tuple[DerivationRecord, ...]
@@ -69,8 +69,7 @@ def shortest(engine: Engine, one: str, other: str, view: View) -> Way | None:
 
 def _directions(engine: Engine, one: str, other: str, view: View) -> list[tuple[str, str, Family]]:
     """List in which directions a blueprint leads up to the other, with what lies between."""
-    family = fetch(engine, "lineage/common_ancestors", view, ids=sorted({one, other}))
-    require(engine, family, (one, other), view)
+    family = above_all(engine, sorted({one, other}), view)
     return [
         (child, ancestor, family.only(levels(family.children, [ancestor])).above([child]))
         for child, ancestor in ((one, other), (other, one))

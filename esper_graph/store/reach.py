@@ -1,5 +1,6 @@
 """What is asked of a family: how it is looked at, how far an answer goes, and whom it lists."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -58,6 +59,21 @@ def require_count(name: str, value: int | None, least: int = 0) -> None:
         raise QueryError(
             f"{name} is {value}, but must be {least} or more", hint="leave it out to have them all"
         )
+
+
+def each_once(what: str, ids: Sequence[str]) -> list[str]:
+    """List the blueprints of a question about several, each once.
+
+    Raises:
+        QueryError: There are none.
+
+    Example:
+        >>> each_once("the lineage", ["b", "a", "b"])
+        ['b', 'a']
+    """
+    if not ids:
+        raise QueryError(f"{what} of which blueprints?", hint="give one or more ids")
+    return list(dict.fromkeys(ids))
 
 
 NOW = View()

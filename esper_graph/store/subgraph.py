@@ -5,14 +5,15 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from esper_graph.errors import QueryError
+from esper_graph.property_graph.answer import Answer, Limit
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord
 from esper_graph.store.derivations import derivations_of, time_of
 from esper_graph.store.engines import Engine, Row
-from esper_graph.store.family import fetch, require
+from esper_graph.store.family import above_all
 from esper_graph.store.lineage import tree
-from esper_graph.store.reach import NOW, Reach, View, require_count
+from esper_graph.store.outside import marked
+from esper_graph.store.reach import NOW, Reach, View, each_once, require_count
 
 FORMAT = "esper-graph/lineage"
 FORMAT_VERSION = 1
@@ -32,27 +33,29 @@ def document(
 
     Returns:
         `format`, `format_version`, `as_of`, `include_rediscoveries`, `blueprints` and `derivations`, both in
-        the order of ids, and `complete`, `truncated_by`, `omitted_count` and `total` of the blueprints.
+        the order of ids, and `complete`, `truncated_by`, `omitted_count` and `total` of the blueprints. Whole
+        families are marked `external` where one goes on outside of this store.
 
     Raises:
         BlueprintNotFoundError: One of them does not exist.
         QueryError: None is given, one was not known then, or the limit is below 1.
     """
     require_count("limit", limit, 1)
-    asked = list(dict.fromkeys(ids))
-    if not asked:
-        raise QueryError("the lineage of which blueprints?", hint="give one or more ids")
+    asked = each_once("the lineage", ids)
+    external = False
     if only:
-        require(engine, fetch(engine, "lineage/common_ancestors", view, ids=asked), asked, view)
+        above_all(engine, asked, view)
         chosen = asked
     else:
         nearest: dict[str, int] = {}
         for one in asked:
             family = tree(engine, one, Reach(view=view))
+            external = external or family.truncated_by == "external"
             for member in family:
                 nearest[member.id] = min(member.generation, nearest.get(member.id, member.generation))
         chosen = sorted(nearest, key=lambda one: (nearest[one], one))
-    kept = chosen if limit is None else chosen[:limit]
+    cut: Limit | None = None if limit is None or len(chosen) <= limit else "limit"
+    kept = marked(Answer(chosen[:limit], truncated_by=cut, total=len(chosen)), external=external)
     rows: list[Row] = []
     for begin in range(0, len(kept), _BATCH):
         some = {"ids": sorted(kept)[begin : begin + _BATCH]}
@@ -63,16 +66,15 @@ def document(
         ]
     inside = {row["id"] for row in rows}
     derivations = [one for one in derivations_of(engine, list(inside), view) if one.parent in inside]
-    omitted = len(chosen) - len(kept)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "as_of": None if view.as_of is None else view.as_of.isoformat(),
         "include_rediscoveries": view.rediscoveries,
-        "complete": not omitted,
-        "truncated_by": "limit" if omitted else None,
-        "omitted_count": omitted,
-        "total": len(chosen),
+        "complete": kept.complete,
+        "truncated_by": kept.truncated_by,
+        "omitted_count": kept.omitted_count,
+        "total": kept.total,
         "blueprints": rows,
         "derivations": [_plain(one) for one in derivations],
     }

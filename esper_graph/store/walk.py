@@ -9,11 +9,17 @@ from esper_graph.property_graph.records import Relative
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One blueprint; `onward` is where a walk goes from it."""
+    """One blueprint.
+
+    Attributes:
+        onward: Where a walk goes from it.
+        outside: Whether it would go on to what this store does not hold.
+    """
 
     name: str
     parents: tuple[str, ...]
     onward: tuple[str, ...]
+    outside: bool = False
 
 
 Fetch = Callable[[Sequence[str]], Mapping[str, Member]]

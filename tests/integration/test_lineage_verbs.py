@@ -274,7 +274,7 @@ def test_the_command_line_answers_each_question(family: Commands, tmp_path: Path
     assert family.done("lineage", "descendants", "root", *few, "-q").lines == ["left"]
     *rows, last = map(json.loads, family.done("lineage", "descendants", "root", "--stream").lines)
     assert sorted(row["id"] for row in rows) == ["last", "left", "right"]
-    assert last == {"complete": True, "count": 3}
+    assert last == {"complete": True, "truncated_by": None, "count": 3}
     tree = family.done("lineage", "tree", "left", "--fold", "1").stdout.splitlines()
     assert tree[:2] == ["root", "├── left  <-"]
     assert tree[-1] == "└── ... 1 more (2 children, 3 descendants in all)"
