@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.kinship import Branch
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine
 from esper_graph.store.family import Family, in_order, levels
 from esper_graph.store.lineage import whole_tree
@@ -13,6 +14,7 @@ from esper_graph.store.reach import NOW, View, require_count
 _COUNTED_AT_ONCE = 20_000  # members; a bit for each of them in each of them
 
 
+@seldom_collected()
 def folded_tree(
     engine: Engine,
     blueprint_id: str,

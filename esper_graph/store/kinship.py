@@ -11,6 +11,7 @@ from esper_graph.property_graph.answer import Answer, Stream
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.kinship import CommonAncestor, FamilyMember, GenerationDepth, Sibling
 from esper_graph.property_graph.records import Relative
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine
 from esper_graph.store.family import above, above_all, below, circles, cut, in_order, levels, longest
 from esper_graph.store.outside import marked
@@ -19,6 +20,7 @@ from esper_graph.store.reach import NOW, View, each_once, require_count
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
 
+@seldom_collected()
 def common_ancestors(
     engine: Engine,
     ids: Sequence[str],
@@ -100,6 +102,7 @@ def siblings(
     return Answer(found, truncated_by="limit", total=row["total"])
 
 
+@seldom_collected()
 def leaves(
     engine: Engine, blueprint_id: str | None = None, *, limit: int | None = None, view: View = NOW
 ) -> Answer[Relative]:
@@ -138,6 +141,7 @@ def orphans(engine: Engine, *, limit: int | None = None) -> Answer[Relative]:
     return _whole_store(engine, "lineage/orphans", "lineage/orphan_count", limit, NOW)
 
 
+@seldom_collected()
 def depth(engine: Engine, blueprint_id: str, *, view: View = NOW) -> GenerationDepth:
     """Say how deep in its family a blueprint is.
 

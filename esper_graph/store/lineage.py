@@ -15,6 +15,7 @@ from esper_graph.errors import BlueprintNotFoundError, QueryError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord, Relative
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.derivations import chain_of, record_of
 from esper_graph.store.engines import Engine, Row
 from esper_graph.store.family import Family, above, below, cut, fetch, levels, relatives, require
@@ -104,6 +105,7 @@ def children(
     return _derivations(engine, "lineage/children", blueprint_id, wide=include_rediscoveries)
 
 
+@seldom_collected()
 def tree(engine: Engine, blueprint_id: str, reach: Reach = ALL) -> Answer[Relative]:
     """List the whole family of a blueprint: the roots above it and everything that descends from them.
 
@@ -159,6 +161,7 @@ def _without_parents(engine: Engine, ids: Sequence[str], view: View) -> list[str
     return sorted(one for one, member in members.items() if not member.parents)
 
 
+@seldom_collected()
 def roots(
     engine: Engine,
     blueprint_id: str | None = None,
@@ -193,6 +196,7 @@ def roots(
     return cut(found, limit, counted)
 
 
+@seldom_collected()
 def path(engine: Engine, one: str, other: str, view: View = NOW) -> tuple[DerivationRecord, ...] | None:
     """Find one shortest chain of derivations between two blueprints, whichever of them is the older one.
 
@@ -241,6 +245,7 @@ _DOWN = _Direction("lineage/descendant", "lineage/step_down", upwards=False)
 _EVERY = 10**9  # above 2^31 - 2 the embedded engine fails, or returns nothing at all
 
 
+@seldom_collected()
 def _relatives(engine: Engine, direction: _Direction, blueprint_id: str, reach: Reach) -> Answer[Relative]:
     everyone = reach.max_generations is None and reach.limit is None
     if everyone or reach.which.narrows or reach.view.as_of is not None:

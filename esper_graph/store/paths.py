@@ -11,6 +11,7 @@ from itertools import islice, pairwise, product
 
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.records import DerivationRecord
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.derivations import derivations_of
 from esper_graph.store.engines import Engine
 from esper_graph.store.family import Family, above_all, in_order, levels
@@ -19,6 +20,7 @@ from esper_graph.store.reach import NOW, View, require_count
 Way = tuple[DerivationRecord, ...]
 
 
+@seldom_collected()
 def paths(engine: Engine, one: str, other: str, *, limit: int = 100, view: View = NOW) -> Answer[Way]:
     """List the chains of derivations between two blueprints, whichever of them is the older one.
 

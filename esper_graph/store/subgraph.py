@@ -8,6 +8,7 @@ from typing import Any
 from esper_graph.property_graph.answer import Answer, Limit
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.derivations import derivations_of, time_of
 from esper_graph.store.engines import Engine, Row
 from esper_graph.store.family import above_all
@@ -21,6 +22,7 @@ FORMAT_VERSION = 1
 _BATCH = 5_000
 
 
+@seldom_collected()
 def document(
     engine: Engine, ids: Sequence[str], *, only: bool = False, limit: int | None = None, view: View = NOW
 ) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Values on their way over Bolt: how large parameters are, and what answers become in Python."""
 
 from datetime import UTC, datetime, timezone
+from itertools import chain
 from typing import Any, cast
 
 from neo4j.graph import Node, Path, Relationship
@@ -9,6 +10,8 @@ from neo4j.time import Date, DateTime, Duration, Time
 _SEQUENCES = (list, tuple)
 _BYTES = (bytes, bytearray)
 _ATOMS = frozenset({str, int, float, bool, type(None), bytes})
+_LISTS: frozenset[type] = frozenset({list})
+_Nested = list[list[object]]
 
 
 def plain(value: object) -> Any:
@@ -22,8 +25,11 @@ def plain(value: object) -> Any:
         return value
     if kind is list:
         items = cast(list[object], value)
-        if _ATOMS.issuperset(map(type, items)):  # most of what travels: lists of thousands of ids
+        kinds = set(map(type, items))
+        if kinds <= _ATOMS:  # most of what travels: lists of thousands of ids
             return items
+        if kinds <= _LISTS and _ATOMS.issuperset(map(type, chain.from_iterable(cast(_Nested, items)))):
+            return items  # and of the ids of their parents
         return [plain(item) for item in items]
     if kind is dict:
         return {name: plain(item) for name, item in cast(dict[str, object], value).items()}
