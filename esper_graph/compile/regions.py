@@ -37,10 +37,8 @@ def regions(graph: Graph, mode: Mode) -> Regions:
     assert graph.order is not None, "only valid blueprints get here"
     roots = [place for place, node in enumerate(graph.nodes) if node.op_type == "output"]
     effects = [place for place, op in enumerate(graph.ops) if op is not None and op.effect]
-    main = _upstream(graph, roots)
-    gradient = _downstream(
-        graph, [place for place in effects if graph.nodes[place].op_type == "gradient_norm"]
-    )
+    main = graph.upstream(roots)
+    gradient = graph.downstream(graph.by_type.get("gradient_norm", ()))
     _refuse_mixtures(graph, main, gradient)
     if mode == "infer":
         return Regions(tuple(place for place in graph.order if place in main), {}, (), {}, {})
@@ -65,26 +63,6 @@ def regions(graph: Graph, mode: Mode) -> Regions:
         taps,
         every,
     )
-
-
-def _upstream(graph: Graph, places: list[int]) -> set[int]:
-    waiting, found = [*places], set[int]()
-    while waiting:
-        place = waiting.pop()
-        if place not in found:
-            found.add(place)
-            waiting += [feed.source for feed in graph.feeds[place]]
-    return found
-
-
-def _downstream(graph: Graph, places: list[int]) -> set[int]:
-    waiting, found = [*places], set[int]()
-    while waiting:
-        place = waiting.pop()
-        if place not in found:
-            found.add(place)
-            waiting += [target for target, _ in graph.consumers[place]]
-    return found
 
 
 def _refuse_mixtures(graph: Graph, main: set[int], gradient: set[int]) -> None:

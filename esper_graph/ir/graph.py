@@ -4,7 +4,7 @@ Analyses (shapes, costs, fingerprint, passes) work on these arrays rather than o
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
@@ -128,6 +128,14 @@ class Graph:
             op = self.ops[place]
             depths[place] = deepest if op is not None and op.family == "Boundary" else deepest + 1
         return max(depths, default=0)
+
+    def upstream(self, places: Iterable[int]) -> set[int]:
+        """Collect nodes and all that they depend on."""
+        return _reached(places, lambda place: [feed.source for feed in self.feeds[place]])
+
+    def downstream(self, places: Iterable[int]) -> set[int]:
+        """Collect nodes and all that depends on them."""
+        return _reached(places, lambda place: [target for target, _ in self.consumers[place]])
 
     def of_type(self, op_type: str) -> list[int]:
         """List positions of the nodes of an op type; inputs and outputs by their index."""
@@ -330,3 +338,13 @@ class Graph:
                     node=node.id,
                     port=op.port_name(slot),
                 )
+
+
+def _reached(places: Iterable[int], following: Callable[[int], list[int]]) -> set[int]:
+    waiting, found = [*places], set[int]()
+    while waiting:
+        place = waiting.pop()
+        if place not in found:
+            found.add(place)
+            waiting += following(place)
+    return found

@@ -38,11 +38,9 @@ def interval(operator: str, text: str) -> Interval:
     if text == "*" and operator in ":=":
         return Interval()
     if ".." in text:
-        if operator not in ":=":
-            raise ValueError(f"a range cannot be compared with `{operator}`; write `:` before it")
-        low, _, high = text.partition("..")
+        low, high = _ends(operator, text)
         found = Interval(_number(low) if low else -inf, _number(high) if high else inf)
-        if found.least > found.most or not (low or high):
+        if found.least > found.most:
             raise ValueError(f"the range `{text}` is empty")
         return found
     value = _number(text)
@@ -74,11 +72,9 @@ def span(operator: str, text: str) -> Span:
     if text == "*" and operator in ":=":
         return Span()
     if ".." in text:
-        if operator not in ":=":
-            raise ValueError(f"a range cannot be compared with `{operator}`; write `:` before it")
-        low, _, high = text.partition("..")
+        low, high = _ends(operator, text)
         found = Span(_moments(low)[0] if low else None, _moments(high)[1] if high else None)
-        if not (low or high) or (found.begin and found.end and found.begin >= found.end):
+        if found.begin and found.end and found.begin >= found.end:
             raise ValueError(f"the range `{text}` is empty")
         return found
     begin, end = _moments(text)
@@ -93,6 +89,16 @@ def span(operator: str, text: str) -> Span:
             return Span(begin=begin)
         case _:
             return Span(begin, end)
+
+
+def _ends(operator: str, text: str) -> tuple[str, str]:
+    """The two ends of a range, of which one may be left out."""
+    if operator not in ":=":
+        raise ValueError(f"a range cannot be compared with `{operator}`; write `:` before it")
+    low, _, high = text.partition("..")
+    if not (low or high):
+        raise ValueError(f"the range `{text}` is empty")
+    return low, high
 
 
 def _number(text: str) -> float:

@@ -1,5 +1,6 @@
 """Compute arithmetic on single elements, dense products and constants."""
 
+import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
@@ -84,12 +85,7 @@ def _compare(call: Call) -> tuple[Value, ...]:
 
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], Tensor]] = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
+    name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")
 }
 
 

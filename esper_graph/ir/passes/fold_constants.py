@@ -4,13 +4,14 @@ Numbers are computed in double precision, and kept only where every number that 
 of the dtype: then single precision would have given the same bits. What rounds stays in the graph.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.passes.quiet import measured
-from esper_graph.ir.passes.result import Change, PassResult, rewritten
+from esper_graph.ir.passes.result import Change, PassResult, until_settled
 from esper_graph.ir.passes.rules_arithmetic import constant
 from esper_graph.ir.passes.rules_shape import axes_of_order
 from esper_graph.ir.passes.site import PLAIN, Site
@@ -32,11 +33,7 @@ _WHOLE: Mapping[str, int] = {"int8": 2**7, "int32": 2**31, "int64": 2**63}
 
 def run(blueprint: BlueprintIR) -> PassResult:
     """Put constants in the place of nodes that only take constants."""
-    found, notes = blueprint, list[str]()
-    while changes := _sweep(found):
-        found = rewritten(found, changes)
-        notes += [change.note for change in changes.values()]
-    return PassResult(found, bool(notes), tuple(notes))
+    return until_settled(blueprint, _sweep)
 
 
 def _sweep(blueprint: BlueprintIR) -> dict[str, Change]:
@@ -259,12 +256,7 @@ def _chosen(site: Site, values: "list[Values]") -> "Values | None":
 
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda a, b: a == b,
-    "ne": lambda a, b: a != b,
-    "lt": lambda a, b: a < b,
-    "le": lambda a, b: a <= b,
-    "gt": lambda a, b: a > b,
-    "ge": lambda a, b: a >= b,
+    name: getattr(operator, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")
 }
 
 _OPS: Mapping[str, _Fold] = MappingProxyType(

@@ -31,21 +31,9 @@ def measured(graph: Graph) -> frozenset[int]:
     )
 
 
-def upstream(graph: Graph, place: int) -> set[int]:
-    """A node and all it depends on."""
-    found: set[int] = set()
-    waiting = [place]
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += [feed.source for feed in graph.feeds[one]]
-    return found
-
-
 def may_go(graph: Graph, place: int) -> bool:
     """Tell whether a value and what leads to it are not missed: none draws, keeps state or is measured."""
     seen = measured(graph)
     return not any(
-        draws(graph, one) or keeps_state(graph, one) or one in seen for one in upstream(graph, place)
+        draws(graph, one) or keeps_state(graph, one) or one in seen for one in graph.upstream([place])
     )

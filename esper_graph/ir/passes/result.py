@@ -1,6 +1,6 @@
 """What a pass returns, and the one way in which passes rewrite."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -85,6 +85,15 @@ def rewritten(
         estimated_parameters=None,
         estimated_memory_mb=None,
     )
+
+
+def until_settled(blueprint: BlueprintIR, sweep: Callable[[BlueprintIR], Mapping[str, Change]]) -> PassResult:
+    """Rewrite until a sweep over the blueprint finds nothing more to change."""
+    found, notes = blueprint, list[str]()
+    while changes := sweep(found):
+        found = rewritten(found, changes)
+        notes += [change.note for change in changes.values()]
+    return PassResult(found, bool(notes), tuple(notes))
 
 
 def _edges(blueprint: BlueprintIR, changes: Mapping[str, Change]) -> list[EdgeSpec]:

@@ -7,7 +7,7 @@ that leads to the value is defined everywhere. The sign of a zero is not kept.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from esper_graph.ir.passes.quiet import may_go, upstream
+from esper_graph.ir.passes.quiet import may_go
 from esper_graph.ir.passes.result import Change, Wire
 from esper_graph.ir.passes.site import PLAIN, Site, written
 from esper_graph.ops.attributes import MAX_TEXT
@@ -159,7 +159,7 @@ def _is(found: object, number: float) -> bool:
 def _finite(site: Site) -> bool:
     """Whether a value is finite for finite inputs, and nobody misses what leads to it."""
     graph = site.graph
-    for place in upstream(graph, site.place):
+    for place in graph.upstream([site.place]):
         op = graph.ops[place]
         if op is None or (op.family not in _FINITE_FAMILIES and op.op_type not in _FINITE_OPS):
             return False

@@ -7,7 +7,7 @@ from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.passes import rules_arithmetic as arithmetic
 from esper_graph.ir.passes import rules_shape as shape
 from esper_graph.ir.passes.quiet import measured
-from esper_graph.ir.passes.result import Change, PassResult, rewritten
+from esper_graph.ir.passes.result import Change, PassResult, until_settled
 from esper_graph.ir.passes.site import PLAIN, Site
 
 VERSION = 1
@@ -62,11 +62,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
 
 def run(blueprint: BlueprintIR) -> PassResult:
     """Apply rules until none applies."""
-    found, notes = blueprint, list[str]()
-    while changes := _sweep(found):
-        found = rewritten(found, changes)
-        notes += [change.note for change in changes.values()]
-    return PassResult(found, bool(notes), tuple(notes))
+    return until_settled(blueprint, _sweep)
 
 
 def _sweep(blueprint: BlueprintIR) -> dict[str, Change]:
