@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator
 
 from esper_graph.errors import BlueprintError, FormatError, Problem
 from esper_graph.ir.graph import Graph
+from esper_graph.ir.kept import kept
 from esper_graph.ir.normalise import normalise
 from esper_graph.ir.shapes import Inference, infer
 from esper_graph.ir.specs import (
@@ -122,6 +122,8 @@ class BlueprintIR(Value):
         (True, 7850)
     """
 
+    model_config = ConfigDict(ignored_types=(kept,))
+
     id: Annotated[str, Field(pattern=f"^({ID_PATTERN})?$", max_length=MAX_ID)] = ""
     name: Name
     version: Annotated[int, Field(ge=1, le=MAX_INTEGER)] = 1
@@ -170,12 +172,12 @@ class BlueprintIR(Value):
 
     # ---------------------------------------------------------------- what follows from the content
 
-    @cached_property
+    @kept
     def graph(self) -> Graph:
         """The nodes and edges as index arrays."""
         return Graph(self.nodes, self.edges)
 
-    @cached_property
+    @kept
     def inference(self) -> Inference:
         """The types of all values."""
         if self.blocks or self.graph.of_type("block"):
@@ -184,7 +186,7 @@ class BlueprintIR(Value):
             return infer_folded(self)
         return infer(self.graph)
 
-    @cached_property
+    @kept
     def expansion(self) -> "Expansion":
         """All blocks written out, and where the folded nodes are in it.
 
@@ -204,14 +206,14 @@ class BlueprintIR(Value):
         """
         return self.expansion.blueprint if self.graph.of_type("block") else self
 
-    @cached_property
+    @kept
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong with it, under the shipped manifest's limits and its own raised ones."""
         from esper_graph.ir.check import check
 
         return tuple(check(self))
 
-    @cached_property
+    @kept
     def fingerprint(self) -> str:
         """The structure, as `f1:` and 64 hexadecimal digits: equal exactly when isomorphic.
 
@@ -223,7 +225,7 @@ class BlueprintIR(Value):
 
         return fingerprint(self)
 
-    @cached_property
+    @kept
     def content_digest(self) -> str:
         """SHA-256 of name, version, nodes and edges as they are written."""
         from esper_graph.ir.codec import content_digest

@@ -23,9 +23,8 @@ isomorphism, II", Journal of Symbolic Computation 60 (2014), 94-112.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import accumulate
-from json import JSONEncoder
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from esper_graph.ir.canonical_refine import Arc, Cells, both_ways, refine
@@ -34,10 +33,6 @@ from esper_graph.ir.canonical_search import SearchLimitExceeded, order_cells
 __all__ = ["VISIT_LIMIT", "CanonicalForm", "SearchLimitExceeded", "canonical_form", "canonical_order"]
 
 VISIT_LIMIT = 300_000
-_MOST_NAMES = 65_536
-
-# Not ASCII only: escapes would write one astral character and its two surrogates alike.
-_to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class CanonicalForm(NamedTuple):
@@ -244,16 +239,9 @@ def _encode(
     for number, vertex in enumerate(order):
         place[vertex] = number
     ends = sorted([(place[source] * count + place[target]) * width + code for source, target, code in arcs])
-    parts = (
-        map(_quoted, vertex_names),
-        [str(colours[vertex]) for vertex in order],
-        map(_quoted, arc_names),
-        map(str, ends),
-    )
-    text = ",".join(["[" + ",".join(part) + "]" for part in parts])
-    return f"[{text}]".encode("utf-8", "surrogatepass")
-
-
-@lru_cache(maxsize=_MOST_NAMES)
-def _quoted(name: str) -> str:
-    return _to_json(name)
+    # Not ASCII only: escapes would write one astral character and its two surrogates alike.
+    vertices = ",".join(map(encode_basestring, vertex_names))
+    kinds = ",".join(map(encode_basestring, arc_names))
+    colours_in_order = str([colours[vertex] for vertex in order]).replace(" ", "")
+    text = f"[[{vertices}],{colours_in_order},[{kinds}],{str(ends).replace(' ', '')}]"
+    return text.encode("utf-8", "surrogatepass")

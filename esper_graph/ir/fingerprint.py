@@ -82,15 +82,14 @@ def labelled_graph(graph: Graph, inference: Inference) -> tuple[list[str], list[
         for slot, source, source_slot, _ in feeds:
             port = _COMMUTATIVE if op.commutative and slot >= len(op.fixed) else slot
             arcs.append((source, target, _arc(source_slot, port)))
-    owners = dict.fromkeys([graph.position[node.shares] for node in graph.nodes if node.shares is not None])
-    for owner in owners:
-        tie = len(labels)
+    ties: dict[int, set[int]] = {}
+    for place, node in enumerate(graph.nodes):
+        if node.shares is not None:
+            owner = graph.position[node.shares]
+            ties.setdefault(owner, {owner}).add(place)
+    for together in ties.values():
+        arcs += [(len(labels), place, _TIE) for place in together]
         labels.append(_TIE)
-        arcs += [
-            (tie, place, _TIE)
-            for place, node in enumerate(graph.nodes)
-            if place == owner or (node.shares is not None and graph.position[node.shares] == owner)
-        ]
     return labels, arcs
 
 

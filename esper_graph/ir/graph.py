@@ -5,11 +5,11 @@ Analyses (shapes, costs, fingerprint, passes) work on these arrays rather than o
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple
 
 from esper_graph.errors import Problem, close_names, suggestion
+from esper_graph.ir.kept import kept
 from esper_graph.ir.specs import EdgeSpec, NodeSpec, duplicates
 from esper_graph.ops import OPS
 from esper_graph.ops.opdef import OpDef, Settled, settle
@@ -38,6 +38,7 @@ class Graph:
         by_type: Positions of the nodes of each op type, in listing order.
         feeds: What arrives at each node, by input slot.
         problems: What is wrong with ids, ops, attributes and wiring; shapes are not looked at.
+        order: Positions in topological order, earlier listing first; None when there is a cycle.
     """
 
     def __init__(self, nodes: Sequence[NodeSpec], edges: Sequence[EdgeSpec]) -> None:
@@ -51,21 +52,20 @@ class Graph:
         self._check_ids()
         self._settle()
         self.feeds: list[list[Feed]] = [[] for _ in nodes]
-        self._listed_in_order = True
         self._uneven: set[int] = set()
-        self._wire()
+        self.order = tuple(range(len(nodes))) if self._wire() else self._sorted()
 
-    @cached_property
+    @kept
     def values(self) -> list[Any]:
         """Attribute values of each node with defaults filled in, None where they are wrong."""
         return [settled.values if settled is not None else None for settled in self.settled]
 
-    @cached_property
+    @kept
     def texts(self) -> list[str]:
         """Canonical JSON of those values."""
         return [settled.text if settled is not None else "" for settled in self.settled]
 
-    @cached_property
+    @kept
     def consumers(self) -> list[list[tuple[int, Feed]]]:
         """For each node, the nodes it feeds and how."""
         consumers: list[list[tuple[int, Feed]]] = [[] for _ in self.nodes]
@@ -74,25 +74,7 @@ class Graph:
                 consumers[feed.source].append((target, feed))
         return consumers
 
-    @cached_property
-    def order(self) -> tuple[int, ...] | None:
-        """Positions in topological order, earlier listing first; None when there is a cycle."""
-        if self._listed_in_order:
-            return tuple(range(len(self.nodes)))
-        waiting = [len(feeds) for feeds in self.feeds]
-        ready = [place for place, count in enumerate(waiting) if not count]
-        heapify(ready)
-        order: list[int] = []
-        while ready:
-            place = heappop(ready)
-            order.append(place)
-            for target, _ in self.consumers[place]:
-                waiting[target] -= 1
-                if not waiting[target]:
-                    heappush(ready, target)
-        return tuple(order) if len(order) == len(self.nodes) else None
-
-    @cached_property
+    @kept
     def cycle(self) -> tuple[str, ...]:
         """Node ids along one cycle, the first repeated at the end; empty when there is none."""
         if self.order is not None:
@@ -115,7 +97,7 @@ class Graph:
         loop = [*path[walked[place] :], place]
         return tuple(self.nodes[step].id for step in reversed(loop))
 
-    @cached_property
+    @kept
     def depth(self) -> int:
         """Number of ops on the longest path; boundary nodes (input, output, constants) do not count."""
         if self.order is None:
@@ -160,8 +142,7 @@ class Graph:
             if types is None or source_slot >= len(types):
                 return None
             arriving.append(types[source_slot])
-        op = self.ops[place]
-        if op is None or place not in self._uneven:
+        if place not in self._uneven or (op := self.ops[place]) is None:
             return tuple(arriving)
         fed = {feed.slot: value for feed, value in zip(feeds, arriving, strict=True)}
         inputs = [fed.get(slot) for slot in range(max(op.needed, 1 + max(fed, default=-1)))]
@@ -195,38 +176,36 @@ class Graph:
             settled = settle(op, node.attributes) if op is not None else None
             ops.append(op)
             all_settled.append(settled)
-            if settled is None:
-                close = close_names(node.op_type, OPS)
-                hint = suggestion(close) or "see `esper-graph blueprint ops`"
-                facts = {"node": node.id, "op_type": node.op_type, "close": close}
-                self._problem(
-                    "unknown_op", f"`{node.op_type}` is not an op", f"node `{node.id}`", hint, **facts
-                )
-                continue
-            for problem in settled.problems:
-                self._problem(
-                    "bad_attribute",
-                    problem.message,
-                    f"node `{node.id}`",
-                    problem.hint,
-                    node=node.id,
-                    **problem.facts,
-                )
+            if settled is None or settled.problems:
+                self._check_node(node, settled)
 
-    def _wire(self) -> None:
+    def _check_node(self, node: NodeSpec, settled: Settled | None) -> None:
+        where = f"node `{node.id}`"
+        if settled is None:
+            close = close_names(node.op_type, OPS)
+            hint = suggestion(close) or "see `esper-graph blueprint ops`"
+            facts = {"node": node.id, "op_type": node.op_type, "close": close}
+            self._problem("unknown_op", f"`{node.op_type}` is not an op", where, hint, **facts)
+            return
+        for one in settled.problems:
+            self._problem("bad_attribute", one.message, where, one.hint, node=node.id, **one.facts)
+
+    def _wire(self) -> bool:
+        """Collect what arrives at each node, and tell whether all of it is listed before the node."""
         position, feeds, ops, settled = self.position, self.feeds, self.ops, self.settled
         uneven = self._uneven  # all other nodes are fed at their first ports, in order, each port once
+        in_order = True
         for number, edge in enumerate(self.edges):
             source, target = position.get(edge.source), position.get(edge.target)
             if source is None or target is None:
                 self._check_ends(edge)
                 continue
-            op, giving = ops[target], settled[source]
+            op, giving, source_slot = ops[target], settled[source], 0
             slot = op.slots.get(edge.target_port) if op is not None else 0
             if slot is None:
                 slot = self._input_slot(edge, target)
-            first = edge.source_port is None and giving is not None and giving.outputs
-            source_slot = 0 if first else self._output_slot(edge, source)
+            if edge.source_port is not None or giving is None or not giving.outputs:
+                source_slot = self._output_slot(edge, source)
             if slot is None or source_slot is None:
                 continue
             arriving = feeds[target]
@@ -236,18 +215,33 @@ class Graph:
                     continue
             arriving.append(Feed(slot, source, source_slot, number))
             if source >= target:
-                self._listed_in_order = False
+                in_order = False
         for target in uneven:
             feeds[target].sort()
-        for place, op in enumerate(ops):
-            if op is not None and len(feeds[place]) < op.needed:
+        for place, (op, arriving) in enumerate(zip(ops, feeds, strict=True)):
+            if op is not None and len(arriving) < op.needed:
                 uneven.add(place)
         for place in sorted(uneven):
             op = ops[place]
             if op is not None:
                 self._check_ports(place, op)
+        return in_order
 
-    @cached_property
+    def _sorted(self) -> tuple[int, ...] | None:
+        waiting = [len(feeds) for feeds in self.feeds]
+        ready = [place for place, count in enumerate(waiting) if not count]
+        heapify(ready)
+        order: list[int] = []
+        while ready:
+            place = heappop(ready)
+            order.append(place)
+            for target, _ in self.consumers[place]:
+                waiting[target] -= 1
+                if not waiting[target]:
+                    heappush(ready, target)
+        return tuple(order) if len(order) == len(self.nodes) else None
+
+    @kept
     def _arriving(self) -> Mapping[str, int]:
         return Counter(edge.target for edge in self.edges)
 

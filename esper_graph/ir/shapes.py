@@ -6,7 +6,6 @@ from typing import NamedTuple
 from esper_graph.errors import Problem
 from esper_graph.ir.graph import Graph
 from esper_graph.ir.specs import DeclaredShape
-from esper_graph.ops.attributes import sizes_in
 from esper_graph.ops.dims import Dim, Expression, parse, symbols
 from esper_graph.ops.opdef import Assumption, RuleError, inferred
 from esper_graph.ops.values import TensorType, ValueType
@@ -67,23 +66,24 @@ def _unfit(graph: Graph, place: int, error: RuleError) -> Problem:
 
 def _undefined_symbols(graph: Graph, defined: Sequence[str]) -> list[Problem]:
     """Sizes written in attributes may only use symbols that some input defines."""
-    written = [place for place, op in enumerate(graph.ops) if op is not None and op.expressions]
     problems: list[Problem] = []
-    for place in written:
-        op, values, node = graph.ops[place], graph.values[place], graph.nodes[place]
-        for attribute in op.expressions if op is not None and values is not None else ():
-            used = {name for size in sizes_in(getattr(values, attribute)) for name in symbols(parse(size))}
-            for name in sorted(used.difference(defined)):
-                known = ", ".join(sorted(defined)) or "none"
-                problems.append(
-                    Problem(
-                        "shape_mismatch",
-                        f"`{attribute}` of `{node.id}` uses the size `{name}`, which no input defines",
-                        f"node `{node.id}`",
-                        f"the inputs define {known}",
-                        {"node": node.id, "attribute": attribute, "symbol": name},
-                    )
+    for place, settled in enumerate(graph.settled):
+        if settled is None or not settled.symbols:
+            continue
+        node = graph.nodes[place]
+        for attribute, name in settled.symbols:
+            if name in defined:
+                continue
+            known = ", ".join(sorted(defined)) or "none"
+            problems.append(
+                Problem(
+                    "shape_mismatch",
+                    f"`{attribute}` of `{node.id}` uses the size `{name}`, which no input defines",
+                    f"node `{node.id}`",
+                    f"the inputs define {known}",
+                    {"node": node.id, "attribute": attribute, "symbol": name},
                 )
+            )
     return problems
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from esper_graph.errors import close_names, suggestion
-from esper_graph.ops.attributes import Attributes
-from esper_graph.ops.dims import Dim
+from esper_graph.ops.attributes import Attributes, sizes_in
+from esper_graph.ops.dims import Dim, parse, symbols
 from esper_graph.ops.values import ValueType
 
 FAMILIES = frozenset(
@@ -176,7 +176,7 @@ class OpDef:
         fixed: Names of the ports before `name*`.
         variadic: `name` of `name*`, or None.
         required: For each fixed port, whether it must be fed.
-        slots: Positions of the fixed ports by name.
+        slots: Positions of ports by name: of the fixed ones, and of the first few of `name*`.
         needed: How many ports there are at least, those that may stay unfed included.
         known: What `settle` found out, by the text of the attributes.
     """
@@ -213,8 +213,9 @@ class OpDef:
         starred = [name.rstrip("*") for name in self.inputs if name.endswith("*")]
         object.__setattr__(self, "fixed", tuple(name.rstrip("?") for name in names))
         object.__setattr__(self, "required", tuple(not name.endswith("?") for name in names))
-        object.__setattr__(self, "slots", {name: slot for slot, name in enumerate(self.fixed)})
         object.__setattr__(self, "variadic", starred[0] if starred else None)
+        first = range(len(self.fixed) + (_REMEMBERED if starred else 0))
+        object.__setattr__(self, "slots", {self.port_name(slot): slot for slot in first})
         object.__setattr__(self, "needed", len(names) + (self.least if starred else 0))
 
     def output_names(self, values: Any) -> tuple[str, ...]:
@@ -279,6 +280,7 @@ class Settled:
         text: Canonical JSON of the values; equal text means equal attributes.
         problems: What is wrong; empty when `values` is there.
         outputs: Names of the output ports.
+        symbols: Names of the symbols in its size expressions, each with the attribute that it stands in.
         parameters: The tensors that a node with these attributes owns.
         trainable: Numbers in those that are trained.
         buffers: Numbers in the others.
@@ -289,10 +291,14 @@ class Settled:
     text: str
     problems: tuple[AttributeProblem, ...]
     outputs: tuple[str, ...] = ()
+    symbols: tuple[tuple[str, str], ...] = ()
     parameters: tuple[Parameter, ...] = ()
     trainable: int = 0
     buffers: int = 0
 
+
+_REMEMBERED = 8
+"""How many ports of `name*` are found by name without reading it."""
 
 MEMO = 65_536
 """How many answers each rule's memo keeps; those that were not asked for longest are forgotten."""
@@ -323,7 +329,12 @@ def _settle(op: OpDef, attributes: Mapping[str, object]) -> Settled:
     trainable = sum(one.size for one in owned if one.trainable)
     buffers = sum(one.size for one in owned if not one.trainable)
     names = op.output_names(values)
-    return Settled(op, values, values.model_dump_json(), (), names, owned, trainable, buffers)
+    used = tuple([(name, one) for name in op.expressions for one in _symbols_in(getattr(values, name))])
+    return Settled(op, values, values.model_dump_json(), (), names, used, owned, trainable, buffers)
+
+
+def _symbols_in(entry: Any) -> list[str]:
+    return sorted({name for size in sizes_in(entry) for name in symbols(parse(size))})
 
 
 @lru_cache(maxsize=MEMO)

@@ -169,6 +169,14 @@ def test_all_problems_are_carried_and_the_first_decides_the_class() -> None:
     assert kinds == {"unknown_op", "dangling_edge", "shape_mismatch"}
 
 
+def test_both_ends_of_an_edge_are_refused_at_once() -> None:
+    blueprint = mlp()
+    wrong = blueprint.edges[1].replace(source_port=3, target_port="nowhere")
+    messages = [one.message for one in check(blueprint.replace(edges=[blueprint.edges[0], wrong]))]
+    assert [message for message in messages if "port `3`" in message]
+    assert [message for message in messages if "port `nowhere`" in message]
+
+
 def test_limits_are_looked_at_first_and_name_both_numbers() -> None:
     assert chain(100).problems == ()
     with pytest.raises(
