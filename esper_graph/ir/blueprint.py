@@ -366,31 +366,37 @@ def _all_are(items: object, kind: type[Value]) -> bool:
 
 
 def _derivations(fields: dict[str, Any]) -> Sequence[Derivation]:
-    """Make one derivation of `parent_id` and `mutation_type`, which may also repeat the first one given."""
+    """Make one derivation of `parent_id` and `mutation_type`; beside others they repeat the first one."""
     parent_id, mutation_type = fields.pop("parent_id", None), fields.pop("mutation_type", None)
     given: Sequence[Derivation] = tuple(fields.get("derivations") or ())
-    if parent_id is None:
-        if mutation_type is not None and not given:
-            raise FormatError(
-                Problem(
-                    "format",
-                    f"`mutation_type` is {mutation_type!r}, but there is no `parent_id`",
-                    "BlueprintIR.mutation_type",
-                    "name the parent, or leave both out",
-                )
-            )
+    if given:
+        first = given[0]
+        _repeats("parent_id", parent_id, first.parent_id)
+        _repeats("mutation_type", mutation_type, first.mutation_type or first.kind)
         return given
-    if not given:
+    if parent_id is not None:
         kind = mutation_type if mutation_type in DERIVATION_KINDS else "mutation"
         text = None if mutation_type == kind else mutation_type
         return (Derivation(parent_id=parent_id, kind=kind, mutation_type=text),)
-    if parent_id != given[0].parent_id:
+    if mutation_type is not None:
         raise FormatError(
             Problem(
                 "format",
-                f"`parent_id` is {parent_id!r}, but the first derivation names {given[0].parent_id!r}",
-                "BlueprintIR.parent_id",
-                "leave `parent_id` out: it follows from the derivations",
+                f"`mutation_type` is {mutation_type!r}, but there is no `parent_id`",
+                "BlueprintIR.mutation_type",
+                "name the parent, or leave both out",
             )
         )
-    return given
+    return ()
+
+
+def _repeats(field: str, value: object, said: str) -> None:
+    if value is not None and value != said:
+        raise FormatError(
+            Problem(
+                "format",
+                f"`{field}` is {value!r}, but the first derivation names {said!r}",
+                f"BlueprintIR.{field}",
+                f"leave `{field}` out: it follows from the derivations",
+            )
+        )

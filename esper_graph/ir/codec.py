@@ -213,8 +213,6 @@ def _from_dict(data: object, depth: int) -> "BlueprintIR":
         fields["created_at"] = _time(metadata["created_at"], "$.metadata.created_at")
     if "derivations" in metadata:
         fields["derivations"] = _specs(Derivation, metadata["derivations"], "$.metadata.derivations")
-    if fields.get("derivations") and "mutation_type" in fields and "parent_id" not in fields:
-        del fields["mutation_type"]
     try:
         return BlueprintIR(**fields, nodes=nodes, edges=edges, blocks=blocks)
     except FormatError as error:

@@ -87,6 +87,17 @@ def test_several_parents_stay_in_order_and_the_first_is_the_parent() -> None:
         mlp(derivations=derivations, parent_id="a")
 
 
+def test_a_mutation_type_beside_derivations_repeats_the_first_one() -> None:
+    wider = Derivation(parent_id="old", kind="mutation", mutation_type="widen")
+    crossed = Derivation(parent_id="other", kind="crossover")
+    assert mlp(derivations=[wider], mutation_type="widen").derivations == (wider,)
+    assert mlp(derivations=[crossed, wider], mutation_type="crossover").mutation_type == "crossover"
+    for other in ("crossover", "mutation", 1.0):
+        with pytest.raises(FormatError, match="first derivation names 'widen'") as caught:
+            mlp(derivations=[wider], parent_id="old", mutation_type=other)
+        assert caught.value.problems[0].where == "BlueprintIR.mutation_type"
+
+
 def test_a_mutation_type_without_a_parent_is_refused() -> None:
     with pytest.raises(FormatError, match="there is no `parent_id`"):
         mlp(mutation_type="crossover")
