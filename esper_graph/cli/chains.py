@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from esper_graph.cli.context import output_options, reason_option, registry
-from esper_graph.cli.families import Viewed, limit_option, view_options
+from esper_graph.cli.context import limit_option, output_options, reason_option, registry
+from esper_graph.cli.families import Viewed, view_options
 from esper_graph.cli.output import completeness, document, emit, note
 
 if TYPE_CHECKING:

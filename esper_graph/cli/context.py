@@ -42,6 +42,20 @@ def reason_option(command: Callable[_P, _T]) -> Callable[_P, _T]:
     return click.option("--reason", metavar="TEXT", default=None, help="Why; written on the event.")(command)
 
 
+def limit_option(
+    what: str, default: int | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add --limit."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=f"Most {what} to list.",
+    )
+
+
 def limit_options(command: Callable[_P, _T]) -> Callable[_P, _T]:
     """Add --max-nodes, --max-edges and --max-depth."""
     for name in ("depth", "edges", "nodes"):

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from esper_graph.cli.context import output_options, registry
+from esper_graph.cli.files import read_given
 from esper_graph.cli.memory import show_plan
 from esper_graph.cli.output import document, note, table
 
@@ -27,7 +28,7 @@ class SizeType(click.ParamType["tuple[str, int]"]):
 
 
 @click.command()
-@click.argument("reference", metavar="ID")
+@click.argument("reference", metavar="ID|FILE")
 @click.option(
     "--bind",
     "sizes",
@@ -44,19 +45,20 @@ def cost(
     """Show what one call of a blueprint costs, node by node, and in total.
 
     With --memory: the order of execution, bytes and address of each result, and the peak. Blocks are written
-    out. ID is an id, an alias, the beginning of an id, or name@latest.
+    out. What is given is an id, an alias, the beginning of an id, name@latest, a JSON file by a path that
+    ends with .json, or - for standard input; a file needs no store.
     """
     from esper_graph.errors import ConfigError, close_names, suggestion
     from esper_graph.ir.cost import CONVENTION, reference_binding
     from esper_graph.ir.memory import memory_plan
 
-    store = registry()
-    found = store[store.resolve(reference)]
-    usual = reference_binding(found.graph, found.inference, store.manifest.reference_binding)
+    found = read_given(reference)
+    found.validate()
+    usual = reference_binding(found.graph, found.inference, registry().manifest.reference_binding)
     for name, _ in sizes:
         if name not in usual:
             hint = suggestion(close_names(name, usual)) or f"its sizes are {', '.join(usual) or 'fixed'}"
-            raise ConfigError(f"`{found.id}` has no size `{name}`", hint=hint)
+            raise ConfigError(f"`{reference}` has no size `{name}`", hint=hint)
     if memory and not quiet:
         show_plan(memory_plan(found, {**usual, **dict(sizes)}), as_json=as_json)
         return

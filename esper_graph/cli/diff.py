@@ -1,12 +1,11 @@
 """`esper-graph blueprint diff`: what distinguishes two blueprints."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from esper_graph.cli.context import output_options, registry
-from esper_graph.cli.files import read_blueprint
+from esper_graph.cli.files import read_given
 from esper_graph.cli.output import cell, document, note, table
 
 if TYPE_CHECKING:
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
 def diff(one: str, other: str, cost: bool, as_json: bool, quiet: bool) -> None:
     """Show what turns blueprint A into blueprint B, whatever their nodes are called.
 
-    A and B are ids, or JSON files by a path that ends with .json; files need no store. Lines begin with `-`
-    for removed, `+` for added and `~` for changed calls. -q prints the types of the edits, one a line.
+    A and B are ids, JSON files by a path that ends with .json, or - for standard input; files need no store.
+    Lines begin with `-` for removed, `+` for added and `~` for changed calls. -q prints the types of the
+    edits, one a line.
     """
     from esper_graph.ir.diff import diff as compare
 
-    before, after = _read(one), _read(other)
+    before, after = read_given(one), read_given(other)
     found = compare(before, after)
     changes = {**found.cost(), **_measured(before, after)} if cost else {}
     if as_json:
@@ -66,13 +66,6 @@ def diff(one: str, other: str, cost: bool, as_json: bool, quiet: bool) -> None:
                 "": lambda row: _times(row[1]),
             },
         )
-
-
-def _read(reference: str) -> "BlueprintIR":
-    if reference.endswith(".json"):
-        return read_blueprint(Path(reference))
-    store = registry()
-    return store[store.resolve(reference)]
 
 
 def _measured(before: "BlueprintIR", after: "BlueprintIR") -> "dict[str, Change]":

@@ -35,7 +35,12 @@ evolve.add_command(merge)
     help="JSON file with a list of edits; `-` is standard input.",
 )
 @click.option(
-    "--type", "mutation_type", default="mutation", show_default=True, metavar="TEXT", help="What it is."
+    "--type",
+    "mutation_type",
+    default="mutation",
+    show_default=True,
+    metavar="TEXT",
+    help="What the change is: a kind of derivation, or words of your own.",
 )
 @click.option("--id", "blueprint_id", metavar="ID", help="Id of the child.")
 @click.option("--name", metavar="NAME", help="Name of the child.")

@@ -48,7 +48,10 @@ def view_options(command: Command) -> Command:
 def rediscoveries_option(command: Command) -> Command:
     """Add --rediscoveries."""
     return click.option(
-        "--rediscoveries", "include_rediscoveries", is_flag=True, help="Follow rediscoveries too."
+        "--rediscoveries",
+        "include_rediscoveries",
+        is_flag=True,
+        help="Follow derivations too that led to a structure which was known already.",
     )(command)
 
 
@@ -69,25 +72,17 @@ def generations_option(what: str) -> Callable[[Command], Command]:
     )
 
 
-def limit_option(what: str, default: int | None = None) -> Callable[[Command], Command]:
-    """Add --limit."""
-    return click.option(
-        "--limit",
-        type=click.IntRange(min=1),
-        default=default,
-        show_default=default is not None,
-        metavar="N",
-        help=f"Most {what} to list.",
-    )
-
-
 def which_options(command: Command) -> Command:
     """Add what narrows a list of relatives, called like the fields of `Which`."""
     for option in (
-        click.option("--max", "most", type=float, metavar="X", help="Up to this value."),
-        click.option("--min", "least", type=float, metavar="X", help="From this value on."),
-        click.option("--device", metavar="DEVICE", help="Taken on this device."),
-        click.option("--metric", metavar="NAME", help="Only those with a newest value of this metric."),
+        click.option("--max", "most", type=float, metavar="X", help="With --metric: up to this value."),
+        click.option("--min", "least", type=float, metavar="X", help="With --metric: from this value on."),
+        click.option("--device", metavar="DEVICE", help="With --metric: measured on this device."),
+        click.option(
+            "--metric",
+            metavar="NAME",
+            help="Only those that this metric was measured of; its newest value counts.",
+        ),
         click.option("--until", type=MOMENT, metavar="TIME", help="Only those registered then or earlier."),
         click.option("--since", type=MOMENT, metavar="TIME", help="Only those registered then or later."),
         click.option(

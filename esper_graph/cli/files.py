@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from esper_graph.cli.context import registry
 from esper_graph.errors import BlueprintError, EsperGraphError, Problem
 
 if TYPE_CHECKING:
@@ -37,6 +38,25 @@ def read_blueprint(path: Path) -> "BlueprintIR":
         return BlueprintIR.from_json(data)
     except BlueprintError as error:
         raise _in_file(error, path) from None
+
+
+def is_file(reference: str) -> bool:
+    """Whether a reference is `-` or a path that ends with .json, rather than a blueprint of the store."""
+    return reference == "-" or reference.endswith(".json")
+
+
+def read_given(reference: str) -> "BlueprintIR":
+    """Read a blueprint from the file or from the store that a reference names.
+
+    Raises:
+        UnreadableFileError: There is no such file, or it is closed to this user.
+        FormatError: It holds no blueprint; the file is named.
+        BlueprintNotFoundError: The store has no such blueprint.
+    """
+    if is_file(reference):
+        return read_blueprint(Path(reference))
+    store = registry()
+    return store[store.resolve(reference)]
 
 
 def read_blueprints(paths: Iterable[Path]) -> list["BlueprintIR"]:

@@ -36,7 +36,9 @@ from esper_graph.cli.output import emit, note, table
     metavar="FILE",
     help="Write the weights to this file, in the safetensors format.",
 )
-@click.option("--flat", is_flag=True, help="Write out parts that repeat, which are folded into blocks else.")
+@click.option(
+    "--flat", is_flag=True, help="Write out parts that repeat, instead of folding them into blocks."
+)
 @click.option("--print", "printed", is_flag=True, help="Print the blueprint as JSON; register nothing.")
 @reason_option
 @output_options

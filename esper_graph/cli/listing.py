@@ -4,7 +4,7 @@ from typing import Literal
 
 import click
 
-from esper_graph.cli.context import output_options, registry
+from esper_graph.cli.context import limit_option, output_options, registry
 from esper_graph.cli.output import columns, emit, emit_answer, table
 
 SUMMARY = columns(
@@ -17,7 +17,7 @@ SUMMARY = columns(
 @click.option("--status", metavar="WORD", help="Only with this status.")
 @click.option("--author", metavar="NAME", help="Only by this author.")
 @click.option("--name", metavar="NAME", help="Only with this name.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N")
+@limit_option("blueprints", 100)
 @click.option("--archived", is_flag=True, help="Show archived blueprints too.")
 @click.option(
     "--same-as", metavar="ID", help="Only those that are the same as this one; takes no other filter."

@@ -2,8 +2,7 @@
 
 import click
 
-from esper_graph.cli.context import output_options, registry
-from esper_graph.cli.families import limit_option
+from esper_graph.cli.context import limit_option, output_options, registry
 from esper_graph.cli.output import columns, emit_answer
 
 

@@ -1,12 +1,10 @@
 """`esper-graph blueprint optimize`: a smaller blueprint with the same results."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from esper_graph.cli.context import registry
-from esper_graph.cli.files import read_blueprint
+from esper_graph.cli.files import read_given
 from esper_graph.cli.output import note
 
 if TYPE_CHECKING:
@@ -23,16 +21,13 @@ if TYPE_CHECKING:
 def optimize(source: str, explain: bool) -> None:
     """Print a smaller blueprint with the same results, as JSON.
 
-    What is given is a file, - for standard input, or a blueprint of the store by its id. The result derives
-    from it by the kind optimization, so that it can be registered as its child.
+    What is given is an id, a JSON file by a path that ends with .json, or - for standard input. The result
+    derives from it by the kind optimization, so that it can be registered as its child.
     """
     from esper_graph.ir.fusion import fusion_groups
     from esper_graph.ir.passes import optimize_explained
 
-    path = Path(source)
-    in_file = source == "-" or path.is_file()
-    given = read_blueprint(path) if in_file else registry()[registry().resolve(source)]
-    found, steps = optimize_explained(given)
+    found, steps = optimize_explained(read_given(source))
     for step in steps if explain else ():
         note(f"{step.name}: {_figures(step.before, step.after)}")
         for line in step.notes:

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
-from esper_graph.cli.context import output_options, registry
+from esper_graph.cli.context import limit_option, output_options, registry
 from esper_graph.cli.families import (
     Command,
     Viewed,
     as_of_option,
     generations_option,
-    limit_option,
     rediscoveries_option,
     view_options,
     which_options,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from esper_graph.cli.context import output_options, registry
+from esper_graph.cli.context import limit_option, output_options, registry
 from esper_graph.cli.output import cell, columns, completeness, document, emit, emit_answer, note, table
 
 if TYPE_CHECKING:
@@ -40,9 +40,15 @@ def _filtered(command: Any) -> Any:
 
 
 @click.command()
-@click.option("--order", metavar="FIELD", default="registered", show_default=True, help="Best ones first.")
+@click.option(
+    "--order",
+    metavar="FIELD",
+    default="registered",
+    show_default=True,
+    help="What to order by, best ones first.",
+)
 @click.option("--reverse", is_flag=True, help="The other way round.")
-@click.option("--limit", type=click.IntRange(min=1), default=25, show_default=True, metavar="N")
+@limit_option("blueprints", 25)
 @click.option("--page", metavar="TOKEN", help="Continue where a page ended.")
 @click.option("--count", is_flag=True, help="Count all that is found.")
 @output_options
@@ -93,7 +99,7 @@ def facets(filter_: str, by: tuple[str, ...], archived: bool, as_json: bool, qui
 @click.option(
     "--figure", "figures", multiple=True, required=True, metavar="FIELD", help="A number or METRIC@DEVICE."
 )
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Most blueprints to list.")
+@limit_option("blueprints")
 @output_options
 @_filtered
 def pareto(filter_: str, figures: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:

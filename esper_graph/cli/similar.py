@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from esper_graph.cli.context import output_options, registry
-from esper_graph.cli.files import read_blueprint
+from esper_graph.cli.context import limit_option, output_options, registry
+from esper_graph.cli.files import is_file, read_blueprint
 from esper_graph.cli.output import answer_table, cell, columns, emit
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _UNFIT = {"near_duplicates": ("novelty", "score", "rerank"), "novelty": ("score"
     help="List what computes the same, is one edit apart, or has nearly all in common.",
 )
 @click.option("--novelty", is_flag=True, help="Say how new it is: the mean distance to the most alike.")
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N")
+@limit_option("blueprints", 10)
 @click.option(
     "--score",
     type=click.Choice(["family", "duplicate"]),
@@ -75,7 +75,7 @@ def similar(
     """
     _refuse_unfit(context)
     store = registry()
-    given = read_blueprint(Path(reference)) if _is_file(reference) else store.resolve(reference)
+    given = read_blueprint(Path(reference)) if is_file(reference) else store.resolve(reference)
     facts: dict[str, Any] = {}
     if novelty:
         new = store.novelty(given, limit)
@@ -96,10 +96,6 @@ def similar(
             empty="nothing is nearly the same" if near_duplicates else "nothing shares a feature with it",
         ),
     )
-
-
-def _is_file(reference: str) -> bool:
-    return reference == "-" or reference.endswith(".json")
 
 
 def _refuse_unfit(context: click.Context) -> None:

@@ -74,8 +74,9 @@ def bisect(
 ) -> None:
     """Find the derivation between GOOD and BAD that made a metric worse.
 
-    Prints the blueprint to measure next; record its value and ask again, until the culprit is named with its
-    edits. -q prints one id: the culprit if it is found, else what to measure next (exit code 1).
+    Prints the blueprint to measure next; record its value (in Python, by `update_performance`) and ask again,
+    until the culprit is named with its edits. -q prints one id: the culprit if it is found, else what to
+    measure next (exit code 1).
     """
     store = registry()
     found = store.bisect(store.resolve(good), store.resolve(bad), metric, device=device, threshold=threshold)

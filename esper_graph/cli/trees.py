@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from esper_graph.cli.context import output_options, registry
-from esper_graph.cli.families import Viewed, as_of_option, generations_option, limit_option, view_options
+from esper_graph.cli.context import limit_option, output_options, registry
+from esper_graph.cli.families import Viewed, as_of_option, generations_option, view_options
 from esper_graph.cli.output import columns, completeness, document, emit, note, table
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
 """What the command line says of memory plans and fusion marks."""
 
+from pathlib import Path
+
 import pytest
 
 from esper_graph import BlueprintRegistry
@@ -41,6 +43,18 @@ def test_a_memory_plan_shows_order_reuse_and_peak_as_an_estimate(
     assert found["order"] == list(plan.order)
     assert [one["in_place_of"] for one in found["results"]][2:] == list(plan.order[1:-3])
     assert commands.done("blueprint", "cost", "chain", "--memory", "-q").lines == ["chain"]
+
+
+def test_files_and_standard_input_are_given_like_ids(commands: Commands, tmp_path: Path) -> None:
+    document = commands.done("blueprint", "show", "chain", "--format", "json").stdout
+    path = tmp_path / "chain.json"
+    path.write_text(document, encoding="utf-8")
+    for asked in (("cost", "--json"), ("optimize",)):
+        stored = commands.done("blueprint", asked[0], "chain", *asked[1:]).stdout
+        assert commands.done("blueprint", asked[0], str(path), *asked[1:]).stdout == stored
+        assert commands.done("blueprint", asked[0], "-", *asked[1:], stdin=document).stdout == stored
+    assert commands.done("blueprint", "diff", "chain", "-", "--json", stdin=document).json["isomorphic"]
+    assert commands.done("similar", "-", "-q", stdin=document).lines == ["chain"]
 
 
 def test_optimize_names_what_could_run_as_one_and_the_kernel_says_that_it_does_not(
