@@ -11,9 +11,11 @@
     │   └── FormatError                    a document or value that cannot be read as a blueprint
     ├── LineageError
     │   ├── LineageCycleError              a derivation would close a cycle; `.path` shows how
-    │   └── UnknownParentError (ValueError)
+    │   ├── UnknownParentError (ValueError)
+    │   └── RecordsRefusedError (ValueError)  lineage records that cannot be imported; `.problems` lists all
     ├── StoreError
     │   ├── BlueprintNotFoundError (LookupError)
+    │   ├── LineageOnlyError (LookupError) only the lineage of it is known, not its content
     │   ├── IdTakenError                   the id already names another structure
     │   ├── OperationTakenError            the operation's id already names another operation
     │   ├── QueryError                     a question that makes no sense, such as a query's parameters
@@ -241,6 +243,32 @@ class UnknownParentError(LineageError, ValueError):
         )
 
 
+class RecordsRefusedError(LineageError, ValueError):
+    """Lineage records cannot be imported; none of them was stored.
+
+    Attributes:
+        problems: Everything that was found, in the order of the lines.
+    """
+
+    exit_code = 4
+    _SHOWN: ClassVar[int] = 20
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        shown = [f"{one.where}: {one.message}" for one in self.problems[: self._SHOWN]]
+        if count > self._SHOWN:
+            shown.append(f"and {count - self._SHOWN:,} more")
+        super().__init__(
+            f"these lineage records have {count:,} problem{'s' if count != 1 else ''}, and none was stored",
+            where=shown,
+            hint=next(
+                (one.hint for one in self.problems if one.hint),
+                "mend these lines and import all of them again",
+            ),
+        )
+
+
 class StoreError(EsperGraphError):
     """The store could not do what was asked."""
 
@@ -259,24 +287,46 @@ class BlueprintNotFoundError(StoreError, LookupError):
         )
 
 
+class LineageOnlyError(StoreError, LookupError):
+    """Only the lineage of a blueprint is known: it was imported as a record, without its graph."""
+
+    exit_code = 3
+
+    def __init__(self, blueprint_id: str) -> None:
+        self.blueprint_id = blueprint_id
+        super().__init__(
+            f"only the lineage of `{blueprint_id}` is known, not its content",
+            hint=f"ask `esper-graph lineage tree {blueprint_id}`; or register its blueprint under another id "
+            f"and link that with `esper-graph lineage link ID {blueprint_id} --kind import`",
+        )
+
+
 class IdTakenError(StoreError):
     """The id already names a blueprint of another structure.
 
     Attributes:
-        held: Fingerprint of the blueprint that has the id.
-        offered: Fingerprint of the one that asked for it.
+        held: Fingerprint of the blueprint that has the id; None where only its lineage is known.
+        offered: Fingerprint of the one that asked for it; None where that is only a lineage record.
     """
 
     exit_code = 6
 
-    def __init__(self, blueprint_id: str, *, held: str, offered: str) -> None:
+    def __init__(self, blueprint_id: str, *, held: str | None, offered: str | None) -> None:
         self.blueprint_id = blueprint_id
         self.held = held
         self.offered = offered
+        hint = "registered content never changes: choose another id, or leave it empty to have one made"
+        if held is None:
+            hint = (
+                "register it under another id, and link that with "
+                f"`esper-graph lineage link ID {blueprint_id} --kind import`"
+            )
         super().__init__(
-            f"the id `{blueprint_id}` is taken by another structure",
-            where=[f"held     {held}", f"offered  {offered}"],
-            hint="registered content never changes: choose another id, or leave it empty to have one made",
+            f"the id `{blueprint_id}` is taken by another structure"
+            if held is not None
+            else f"the id `{blueprint_id}` is taken by a record of which only the lineage is known",
+            where=[f"held     {held or 'lineage only'}", f"offered  {offered or 'lineage only'}"],
+            hint=hint,
         )
 
 

@@ -1,7 +1,7 @@
 // Blueprints whose recorded numbers of nodes and edges are not those of the graph.
 // returns subject, message
 // access read
-MATCH (b:Blueprint)
+MATCH (b:Blueprint) WHERE NOT coalesce(b.lineage_only, false)
 OPTIONAL MATCH (b)-[:CONTAINS]->(n:OpNode)
 WITH b, count(n) AS ops
 OPTIONAL MATCH (b)-[:CONTAINS]->(:OpNode)-[f:FEEDS]->(:OpNode)

@@ -1,7 +1,7 @@
 // Structures that are stored more than once, and blueprints without fingerprint.
 // returns subject, message
 // access read
-MATCH (b:Blueprint)
+MATCH (b:Blueprint) WHERE NOT coalesce(b.lineage_only, false)
 WITH b.fingerprint AS fingerprint, b ORDER BY b.id
 WITH fingerprint, collect(b.id) AS ids
 WHERE fingerprint IS NULL OR size(ids) > 1

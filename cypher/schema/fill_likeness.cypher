@@ -5,7 +5,8 @@
 // access write
 // try :param limit => 100
 MATCH (b:Blueprint)
-WHERE b.normal_fingerprint IS NULL OR NOT EXISTS { (b)-[:HAS_FEATURE]->(:Feature) }
+WHERE NOT coalesce(b.lineage_only, false)
+  AND (b.normal_fingerprint IS NULL OR NOT EXISTS { (b)-[:HAS_FEATURE]->(:Feature) })
 WITH b LIMIT $limit
 SET b.normal_fingerprint = coalesce(b.normal_fingerprint, '')
 WITH b, EXISTS { (b)-[:HAS_FEATURE]->(:Feature) } AS known

@@ -4,5 +4,5 @@
 // access read
 // try :param id => 'simple_mlp'
 MATCH (b:Blueprint)
-WHERE b.id <> $id AND b.status <> 'archived'
+WHERE b.id <> $id AND b.status <> 'archived' AND NOT coalesce(b.lineage_only, false)
 RETURN count(b) AS blueprints;

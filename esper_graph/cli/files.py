@@ -31,9 +31,7 @@ def read_blueprint(path: Path) -> "BlueprintIR":
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise UnreadableFileError(
-            f"`{path}` cannot be read: {error.strerror}", hint="check the path"
-        ) from None
+        raise unreadable(path, error) from None
     try:
         return BlueprintIR.from_json(data)
     except BlueprintError as error:
@@ -80,6 +78,11 @@ def refuse_invalid(blueprint: "BlueprintIR", rules: "Validation") -> None:
     problems = check(blueprint, limits=rules)
     if problems:
         raise BlueprintError.of(problems, blueprint.id or blueprint.name)
+
+
+def unreadable(path: Path, error: OSError) -> UnreadableFileError:
+    """Say that a file cannot be read."""
+    return UnreadableFileError(f"`{path}` cannot be read: {error.strerror}", hint="check the path")
 
 
 def _in_file(error: BlueprintError, path: Path) -> BlueprintError:

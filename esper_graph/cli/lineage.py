@@ -2,7 +2,7 @@
 
 import click
 
-from esper_graph.cli import chains, relatives, tracing, trees
+from esper_graph.cli import chains, lineage_import, relatives, tracing, trees
 
 
 @click.group(no_args_is_help=True)
@@ -10,5 +10,11 @@ def lineage() -> None:
     """Ask where blueprints come from and what came of them."""
 
 
-for _command in (*relatives.COMMANDS, *chains.COMMANDS, *trees.COMMANDS, *tracing.COMMANDS):
+for _command in (
+    *relatives.COMMANDS,
+    *chains.COMMANDS,
+    *trees.COMMANDS,
+    *tracing.COMMANDS,
+    lineage_import.import_,
+):
     lineage.add_command(_command)

@@ -1,6 +1,6 @@
 """A blueprint: the architecture of a neural network as an immutable graph of operations."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
@@ -27,7 +27,7 @@ from esper_graph.ir.specs import (
     Value,
     as_tuple,
     freeze,
-    unique,
+    sorted_names,
 )
 
 if TYPE_CHECKING:
@@ -41,15 +41,6 @@ def _moment(value: object) -> datetime:
     if not isinstance(value, datetime):
         raise ValueError("a point in time is a datetime")
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
-
-
-def _sorted_names(value: object) -> object:
-    if not isinstance(value, list | tuple | set | frozenset):
-        return value
-    names = cast(Collection[object], value)
-    if not all(isinstance(name, str) for name in names):
-        return tuple(names)
-    return unique(cast(Collection[str], names))
 
 
 def _limits(value: object) -> FrozenDict:
@@ -130,7 +121,7 @@ class BlueprintIR(Value):
     nodes: Annotated[tuple[NodeSpec, ...], BeforeValidator(as_tuple)]
     edges: Annotated[tuple[EdgeSpec, ...], BeforeValidator(as_tuple)]
     blocks: Blocks = EMPTY
-    tags: Annotated[tuple[Tag, ...], BeforeValidator(_sorted_names), Field(max_length=100)] = ()
+    tags: Annotated[tuple[Tag, ...], BeforeValidator(sorted_names), Field(max_length=100)] = ()
     author: Name = "system"
     created_at: Annotated[datetime, PlainValidator(_moment)] = Field(
         default_factory=lambda: datetime.now(UTC)
@@ -141,7 +132,7 @@ class BlueprintIR(Value):
     estimated_parameters: Annotated[int, Field(ge=0, le=MAX_INTEGER)] | None = None
     estimated_memory_mb: Annotated[float, Field(ge=0)] | None = None
     min_compute_capability: Annotated[float, Field(ge=0)] | None = None
-    requires_features: Annotated[tuple[Tag, ...], BeforeValidator(_sorted_names)] = ()
+    requires_features: Annotated[tuple[Tag, ...], BeforeValidator(sorted_names)] = ()
     limits: Annotated[FrozenDict, PlainValidator(_limits)] = EMPTY
 
     def __init__(self, **fields: Any) -> None:

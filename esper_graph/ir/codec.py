@@ -204,15 +204,15 @@ def _from_dict(data: object, depth: int) -> "BlueprintIR":
         )
         _refuse(f"the format version is {version!r}, this reads {FORMAT_VERSION}", "$.format_version", hint)
     metadata = _mapping(top.get("metadata", {}), "$.metadata", METADATA)
-    nodes = _specs(NodeSpec, top["nodes"], "$.nodes")
-    edges = _specs(EdgeSpec, top["edges"], "$.edges")
+    nodes = read_specs(NodeSpec, top["nodes"], "$.nodes")
+    edges = read_specs(EdgeSpec, top["edges"], "$.edges")
     blocks = _blocks(top.get("blocks", {}), depth)
     fields = {name: top[name] for name in ("id", "name", "version", "tags") if name in top}
     fields |= {name: value for name, value in metadata.items() if name not in ("created_at", "derivations")}
     if "created_at" in metadata:
         fields["created_at"] = _time(metadata["created_at"], "$.metadata.created_at")
     if "derivations" in metadata:
-        fields["derivations"] = _specs(Derivation, metadata["derivations"], "$.metadata.derivations")
+        fields["derivations"] = read_specs(Derivation, metadata["derivations"], "$.metadata.derivations")
     try:
         return BlueprintIR(**fields, nodes=nodes, edges=edges, blocks=blocks)
     except FormatError as error:
@@ -240,26 +240,40 @@ def _blocks(items: object, depth: int) -> "dict[str, BlueprintIR]":
     return found
 
 
-def _specs(kind: type[_Spec], items: object, path: str) -> list[_Spec]:
+def read_specs(kind: type[_Spec], items: object, path: str) -> list[_Spec]:
+    """Read plain data as a list of values.
+
+    Raises:
+        FormatError: It is no list, or some are not as they must be; all problems have their paths.
+    """
     if not isinstance(items, list):
         _refuse(f"{path.rpartition('.')[2]} are a list, not {_shown(items)}", path)
     specs: list[_Spec] = []
     problems: list[Problem] = []
     for number, item in enumerate(cast(list[object], items)):
-        place = f"{path}[{number}]"
-        if not isinstance(item, Mapping):
-            problems.append(Problem("format", f"an object must be here, not {_shown(item)}", place))
-            continue
         try:
-            spec = object.__new__(kind)
-            kind.__pydantic_validator__.validate_python(item, self_instance=spec)
-        except ValidationError as error:
-            problems += [_with_hint(problem, kind) for problem in format_problems(error, place)]
-        else:
-            specs.append(spec)
+            specs.append(read_spec(kind, item, f"{path}[{number}]"))
+        except FormatError as error:
+            problems += error.problems
     if problems:
         raise FormatError(*problems)
     return specs
+
+
+def read_spec(kind: type[_Spec], item: object, path: str) -> _Spec:
+    """Read plain data as a value.
+
+    Raises:
+        FormatError: It is not as it must be; all problems have their paths.
+    """
+    if not isinstance(item, Mapping):
+        _refuse(f"an object must be here, not {_shown(item)}", path)
+    spec = object.__new__(kind)
+    try:
+        kind.__pydantic_validator__.validate_python(item, self_instance=spec)
+    except ValidationError as error:
+        raise FormatError(*[_with_hint(one, kind) for one in format_problems(error, path)]) from None
+    return spec
 
 
 def _with_hint(problem: Problem, kind: type[Value]) -> Problem:

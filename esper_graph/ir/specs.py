@@ -305,6 +305,16 @@ def unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(values)))
 
 
+def sorted_names(value: object) -> object:
+    """Accept any list of names, sort it and remove repetitions; what else it is, is told elsewhere."""
+    if not isinstance(value, list | tuple | set | frozenset):
+        return value
+    names = cast(Collection[object], value)
+    if not all(isinstance(name, str) for name in names):
+        return tuple(names)
+    return unique(cast(Collection[str], names))
+
+
 def fresh_name(name: str, taken: Collection[str]) -> str:
     """Return the name, or the first of `name_2`, `name_3` … that is not taken.
 

@@ -4,8 +4,9 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Literal, Self, TypeVar
 
 T = TypeVar("T")
-Limit = Literal["limit", "depth", "time", "bytes", "df_cut", "external"]
-"""`external`: it goes on at parents that this store knows by name only."""
+Limit = Literal["limit", "depth", "time", "bytes", "df_cut", "external", "lineage_only"]
+"""`external`: it goes on at parents that this store knows by name only. `lineage_only`: what has no content
+here is left out."""
 
 
 class Answer(tuple[T, ...]):  # noqa: SLOT001, it has attributes of its own

@@ -50,13 +50,31 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageImport:
+    """What became of lineage records that were imported.
+
+    Attributes:
+        imported: Ids of those that are new, parents before their children.
+        known: Ids of those that were there already, exactly so.
+        derivations: How many derivations are new.
+        external_parents: Names that new ones derive from and that this store does not hold, sorted.
+    """
+
+    imported: tuple[str, ...]
+    known: tuple[str, ...]
+    derivations: int
+    external_parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """One blueprint in a list.
 
     Attributes:
         generation: 0 for roots, else 1 + the largest of its parents.
         status: `registered`, `archived`, or what `set_status` gave it.
-        flops: At the reference binding, like `parameters`, `macs` and `memory_mb`.
+        flops: At the reference binding, like `parameters`, `macs` and `memory_mb`. These four, `op_count` and
+            `fingerprint` are None where only the lineage of it is known.
     """
 
     id: str
@@ -64,12 +82,12 @@ class Summary:
     version: int
     status: str
     generation: int
-    op_count: int
-    parameters: int
-    flops: int
-    macs: int
-    memory_mb: float
-    fingerprint: str
+    op_count: int | None
+    parameters: int | None
+    flops: int | None
+    macs: int | None
+    memory_mb: float | None
+    fingerprint: str | None
     author: str
     created_at: datetime
     registered_at: datetime

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, cast
 
-from esper_graph.errors import BlueprintError, IntegrityError
+from esper_graph.errors import BlueprintError, IntegrityError, LineageOnlyError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.cost import Costs
 from esper_graph.ir.passes import normal_fingerprint_or_none
@@ -38,6 +38,7 @@ _ESTIMATES = {
     "estimated_parameters": "parameters",
     "estimated_memory_mb": "memory_mb",
 }
+_CONTENT = ("op_count", "parameters", "flops", "macs", "memory_mb", "fingerprint")
 _SCALARS = frozenset({str, int, float, bool})
 _LAST = 1 << 30  # derivations that were added later stand behind those of the registration
 
@@ -262,8 +263,11 @@ def blueprint_from(row: Mapping[str, Any], blocks: Mapping[str, BlueprintIR] = N
 
     Raises:
         IntegrityError: It cannot be read, or its content is no longer what was registered.
+        LineageOnlyError: It has no content: it was imported as a lineage record.
     """
     properties: Mapping[str, Any] = row["properties"]
+    if properties.get("lineage_only"):
+        raise LineageOnlyError(str(properties.get("id")))
     name, recorded = str(properties.get("id")), str(properties.get("content_digest"))
     try:
         blueprint = _blueprint(row, properties, blocks)
@@ -281,7 +285,9 @@ def blueprint_from(row: Mapping[str, Any], blocks: Mapping[str, BlueprintIR] = N
 def summary_from(row: Mapping[str, Any]) -> Summary:
     """Make the summary of a blueprint from its `properties` and `tags`."""
     properties: Mapping[str, Any] = row["properties"]
-    taken = {name: properties[name] for name in Summary.__slots__ if name != "tags"}
+    known = not properties.get("lineage_only")
+    taken = {name: properties[name] for name in Summary.__slots__ if name not in _CONTENT and name != "tags"}
+    taken |= {name: properties[name] if known else None for name in _CONTENT}
     return Summary(**taken, tags=tuple(sorted(row["tags"])))
 
 

@@ -110,6 +110,7 @@ class OpenStore:
 
         Raises:
             IntegrityError: What is stored is no longer what was registered.
+            LineageOnlyError: Only the lineage of it is known.
         """
         from esper_graph.store import blueprints
 
@@ -121,6 +122,7 @@ class OpenStore:
         Raises:
             BlueprintNotFoundError: There is none; close ids are named.
             IntegrityError: What is stored is no longer what was registered.
+            LineageOnlyError: Only the lineage of it is known.
         """
         found = self.get(blueprint_id)
         if found is None:

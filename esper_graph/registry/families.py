@@ -15,13 +15,15 @@ class Families(OpenStore):
     """What answers questions about ancestors and descendants."""
 
     def get_lineage(self, blueprint_id: str) -> Answer[BlueprintIR]:
-        """Return a blueprint and all its ancestors, every parent before its children, itself last."""
+        """Return a blueprint and all its ancestors, every parent before its children, itself last.
+
+        Those of which only the lineage is known are left out, and counted; `ancestors` has them.
+        """
         from esper_graph.store import blueprints, lineage
 
         start = self._id(blueprint_id)
         above = lineage.ancestors(self.engine, start)
-        found = blueprints.get_many(self.engine, root_first(above, start))
-        return Answer(found, truncated_by=above.truncated_by)
+        return blueprints.contents(self.engine, root_first(above, start), truncated_by=above.truncated_by)
 
     def external_ancestors(self, blueprint_id: str) -> tuple[str, ...]:
         """List the names, sorted, that its family derives from and that this store does not hold."""
@@ -30,11 +32,14 @@ class Families(OpenStore):
         return lineage.external_ancestors(self.engine, self._id(blueprint_id))
 
     def get_descendants(self, blueprint_id: str) -> Answer[BlueprintIR]:
-        """Return all descendants of a blueprint, nearest generation first, each once."""
+        """Return all descendants of a blueprint, nearest generation first, each once.
+
+        Those of which only the lineage is known are left out, and counted; `descendants` has them.
+        """
         from esper_graph.store import blueprints
 
         found = self.descendants(blueprint_id)
-        return Answer(blueprints.get_many(self.engine, [relative.id for relative in found]))
+        return blueprints.contents(self.engine, [relative.id for relative in found])
 
     def ancestors(
         self,

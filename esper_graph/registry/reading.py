@@ -48,6 +48,7 @@ class Reading(OpenStore):
         Raises:
             BlueprintNotFoundError: There is no such blueprint.
             ConfigError: There is no such identity.
+            LineageOnlyError: Only the lineage of it is known.
             StoreError: Some normal fingerprints were made by other passes; `migrate` computes them again.
         """
         from esper_graph.store import blueprints
@@ -64,11 +65,14 @@ class Reading(OpenStore):
         return blueprints.same_as(self.engine, found, under, limit)
 
     def search_by_tags(self, tags: Sequence[str], match_all: bool = False) -> Answer[BlueprintIR]:  # noqa: FBT001, FBT002, the specification's call
-        """Find blueprints that have one of the tags, or all of them; no tags find all blueprints."""
+        """Find blueprints that have one of the tags, or all of them; no tags find all blueprints.
+
+        Those of which only the lineage is known are left out, and counted.
+        """
         from esper_graph.store import blueprints
 
         found = blueprints.by_tags(self.engine, tags, match_all=match_all)
-        return Answer(blueprints.get_many(self.engine, found))
+        return blueprints.contents(self.engine, found)
 
     def search_by_performance(
         self,
@@ -79,6 +83,8 @@ class Reading(OpenStore):
     ) -> Answer[BlueprintIR]:
         """Find blueprints by the newest value of a metric, best first; `ranking` also tells the values.
 
+        Those of which only the lineage is known are left out, and counted; `ranking` has them.
+
         Args:
             device: None looks at all devices, and the best value of each blueprint counts.
 
@@ -88,7 +94,7 @@ class Reading(OpenStore):
         from esper_graph.store import blueprints
 
         ranked = self.ranking(metric, min_value=min_value, max_value=max_value, device=device)
-        return Answer(blueprints.get_many(self.engine, [record.blueprint for record in ranked]))
+        return blueprints.contents(self.engine, [record.blueprint for record in ranked])
 
     def ranking(
         self,

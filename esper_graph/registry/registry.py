@@ -7,6 +7,7 @@ with BlueprintRegistry() as registry:
 from esper_graph.registry.changing import Changing
 from esper_graph.registry.comparing import Comparing
 from esper_graph.registry.families import Families
+from esper_graph.registry.importing import Importing
 from esper_graph.registry.kernels import Kernels
 from esper_graph.registry.kinship import Kinship
 from esper_graph.registry.reading import Reading
@@ -16,7 +17,7 @@ from esper_graph.registry.similar import Similarity
 
 
 class BlueprintRegistry(
-    Comparing, Registering, Reading, Searching, Families, Kinship, Similarity, Changing, Kernels
+    Comparing, Registering, Importing, Reading, Searching, Families, Kinship, Similarity, Changing, Kernels
 ):
     """All blueprints of one store, their families, their measurements and their kernels.
 

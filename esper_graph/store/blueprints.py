@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from esper_graph.errors import BlueprintNotFoundError
+from esper_graph.errors import BlueprintNotFoundError, LineageOnlyError
 from esper_graph.ir.blueprint import BlueprintIR
-from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.answer import Answer, Limit
 from esper_graph.property_graph.catalogue import get as query
 from esper_graph.property_graph.records import Summary
 from esper_graph.property_graph.rows import summary_from
@@ -21,6 +21,7 @@ __all__ = [
     "Inheritance",
     "by_tags",
     "close_ids",
+    "contents",
     "count",
     "exists",
     "find",
@@ -70,6 +71,7 @@ def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
     Raises:
         BlueprintNotFoundError: One of them is not there.
         IntegrityError: What is stored is no longer what was registered.
+        LineageOnlyError: Only the lineage of one is known.
     """
     wanted = list(names)
     found: dict[str, BlueprintIR] = {}
@@ -81,6 +83,26 @@ def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
     if missing is not None:
         raise BlueprintNotFoundError(missing, close=close_ids(engine, missing))
     return [found[name] for name in wanted]
+
+
+def contents(
+    engine: Engine, names: Sequence[str], *, truncated_by: Limit | None = None
+) -> Answer[BlueprintIR]:
+    """Return the blueprints of ids, in their order; those of which only the lineage is known are left out.
+
+    Args:
+        truncated_by: What cut the ids short already.
+
+    Raises:
+        IntegrityError: What is stored is no longer what was registered.
+    """
+    found: dict[str, BlueprintIR] = {}
+    for begin in range(0, len(names), _READ_AT_ONCE):
+        found |= read(engine, names[begin : begin + _READ_AT_ONCE], only_content=True)
+    kept = [found[name] for name in names if name in found]
+    if truncated_by is None and len(kept) < len(names):
+        return Answer(kept, truncated_by="lineage_only", total=len(names))
+    return Answer(kept, truncated_by=truncated_by)
 
 
 def parents_of_new(engine: Engine, names: Iterable[str]) -> dict[str, Inheritance]:
@@ -147,9 +169,14 @@ def same_as(engine: Engine, blueprint_id: str, under: str, limit: int | None = N
 
     Args:
         under: `fingerprint` or `normal`.
+
+    Raises:
+        LineageOnlyError: Only the lineage of it is known.
     """
     most = MOST_SORTED if limit is None else min(max(limit, 0), MOST_SORTED)
     rows = engine.read(query("blueprint/same_as"), {"id": blueprint_id, "under": under, "limit": most + 1})
+    if not rows:  # what has content is the same as itself
+        raise LineageOnlyError(blueprint_id)
     return Answer(map(summary_from, rows[:most]), truncated_by="limit" if len(rows) > most else None)
 
 

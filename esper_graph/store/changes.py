@@ -242,5 +242,5 @@ def _checked(adapter: TypeAdapter[str], value: object, what: str) -> str:
 
 def _taken(run: Callable[..., list[Row]], alias: str, blueprint_id: str) -> IdTakenError:
     rows = run(get("blueprint/holders"), {"names": [alias, blueprint_id]})
-    held = {row["name"]: str(row["fingerprint"]) for row in rows}
+    held: dict[str, str | None] = {row["name"]: row["fingerprint"] for row in rows}
     return IdTakenError(alias, held=held.get(alias, ""), offered=held.get(blueprint_id, ""))

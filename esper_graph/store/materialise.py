@@ -11,15 +11,20 @@ from esper_graph.property_graph.rows import Row, blocks_in, blueprint_from
 from esper_graph.store.engines import Engine
 
 
-def read(engine: Engine, names: Sequence[str]) -> dict[str, BlueprintIR]:
+def read(engine: Engine, names: Sequence[str], *, only_content: bool = False) -> dict[str, BlueprintIR]:
     """Return the blueprints of ids or aliases by the name given; unknown names are left out.
 
     One round trip, and two more where some of them use blocks.
 
+    Args:
+        only_content: Leave out those of which only the lineage is known.
+
     Raises:
         IntegrityError: What is stored is no longer what was registered.
+        LineageOnlyError: Only the lineage of one is known.
     """
-    return {name: one.blueprint for name, one in recorded(engine, names).items()}
+    found = recorded(engine, names, only_content=only_content)
+    return {name: one.blueprint for name, one in found.items()}
 
 
 class Recorded(NamedTuple):
@@ -34,9 +39,11 @@ class Recorded(NamedTuple):
         return json.loads(self.properties["reference_binding"])
 
 
-def recorded(engine: Engine, names: Sequence[str]) -> dict[str, Recorded]:
+def recorded(engine: Engine, names: Sequence[str], *, only_content: bool = False) -> dict[str, Recorded]:
     """Return the blueprints of ids or aliases with their recorded properties, as `read` does."""
     rows = engine.read(get("blueprint/read"), {"names": list(names)})
+    if only_content:
+        rows = [row for row in rows if not row["properties"].get("lineage_only")]
     users = [row["properties"]["id"] for row in rows if blocks_in(row)]
     blocks = _definitions(engine, users) if users else {}
     return {row["name"]: Recorded(blueprint_from(row, blocks), row["properties"]) for row in rows}

@@ -398,4 +398,4 @@ def _refuse_taken(holders: Sequence[Row], batch: Batch) -> None:
     for holder in holders:
         offered = batch.by_name[holder["name"]].row["fingerprint"]
         if holder["fingerprint"] != offered:
-            raise IdTakenError(holder["name"], held=str(holder["fingerprint"]), offered=offered)
+            raise IdTakenError(holder["name"], held=holder["fingerprint"], offered=offered)

@@ -122,6 +122,12 @@ CASES = {
     "no generation": Case(
         "MATCH (b:Blueprint {id: 'root'}) REMOVE b.generation", "generations", "root", ("null", "it is 0")
     ),
+    "a blueprint that is marked as a lineage record": Case(
+        "MATCH (b:Blueprint {id: 'left'}) SET b.lineage_only = true",
+        "lineage_records",
+        "left",
+        ("has content",),
+    ),
     "a parent that is awaited although it is here": Case(
         "MATCH (b:Blueprint {id: 'last'}) "
         "CREATE (b)-[:DERIVED_FROM_EXTERNAL {key: 'x', kind: 'mutation', actor: 'me', "
