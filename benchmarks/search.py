@@ -21,7 +21,7 @@ if __name__ == "__main__":
 from engines import engines
 
 from esper_graph.property_graph.catalogue import parse
-from esper_graph.property_graph.places import place
+from esper_graph.property_graph.places import places
 from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
 
@@ -103,7 +103,7 @@ def _row(one: Fact) -> dict[str, Any]:
                 "name": name,
                 "device": "cpu",
                 "value": value,
-                "place": place(name, "cpu", value),
+                **places(name, "cpu", value, one.id),
             }
             for name, value in values.items()
         ],

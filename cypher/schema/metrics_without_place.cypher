@@ -1,8 +1,8 @@
-// Newest values that an older version wrote without their place among all values.
+// Newest values that an older version wrote without their places among all values.
 // param limit INTEGER how many
-// returns key, name, device, value
+// returns key, name, device, value, blueprint
 // access read
 // try :param limit => 100
-MATCH (m:Metric) WHERE m.place IS NULL AND m.value IS NOT NULL
-RETURN m.key AS key, m.name AS name, m.device AS device, m.value AS value
+MATCH (m:Metric)-[:MEASURES]->(b:Blueprint) WHERE m.place_from_top IS NULL AND m.value IS NOT NULL
+RETURN m.key AS key, m.name AS name, m.device AS device, m.value AS value, b.id AS blueprint
 ORDER BY key LIMIT $limit;

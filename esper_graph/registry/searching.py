@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from esper_graph.search.begin import Read
     from esper_graph.search.fields import Field
     from esper_graph.search.language import Filter
-    from esper_graph.search.run import Order, Search
+    from esper_graph.search.order import Order
+    from esper_graph.search.run import Search
 
 _PAGE = 25
 _NEAR = 1_000
@@ -259,7 +260,7 @@ class Searching(Similarity):
 
     def _order(self, text: str, *, reverse: bool) -> "Order":
         from esper_graph.search.language import order_field
-        from esper_graph.search.run import Order
+        from esper_graph.search.order import Order
 
         field, device = order_field(text, self._directions)
         if device is not None:

@@ -7,7 +7,7 @@ that few have in the range, and else the rarest tag or category, or all blueprin
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-from esper_graph.property_graph.places import place
+from esper_graph.property_graph.places import AFTER_ALL, BEFORE_ALL, place
 from esper_graph.search.language import Filter, Term
 from esper_graph.search.values import Interval
 
@@ -24,21 +24,23 @@ class Begin(NamedTuple):
         seed: The branch of the files in `cypher/search/`.
         values: What it begins from.
         held: The terms that hold for all that it begins with.
+        few: Whether these are few, or were named.
     """
 
     seed: str
     values: tuple[str, ...] = ()
     held: tuple[Term, ...] = ()
+    few: bool = True
 
 
-def begin(read: Read, filter_: Filter, ids: Mapping[str, str], near: Mapping[str, tuple[str, ...]]) -> Begin:
-    """Decide where to begin.
+def named(filter_: Filter, ids: Mapping[str, str], near: Mapping[str, tuple[str, ...]]) -> Begin | None:
+    """Begin with what the filter names: something near, ids, a family or a name.
 
     Args:
         ids: For each id or alias of a family that the filter names, the id.
         near: For each id or alias that the filter names, the ids of what is nearly the same.
     """
-    terms = [term for term in filter_.terms if term.field and not term.negated and term.values]
+    terms = _usable(filter_)
     for term in terms:
         if _is(term, "near"):
             return Begin("id", tuple(one for value in term.values for one in near[str(value)]), (term,))
@@ -49,29 +51,44 @@ def begin(read: Read, filter_: Filter, ids: Mapping[str, str], near: Mapping[str
                 if name == "derived-from":
                     return Begin("family", tuple(ids[text] for text in texts), (term,))
                 return Begin(name, texts, (term,))
-    links = [term for term in terms if _is(term, "link")]
-    measured = [term for term in terms if _is(term, "metric")]
-    commonest = min(_sizes(read, links, alone=not measured), default=None, key=lambda pair: pair[0])
-    if commonest is None or commonest[0] >= FEW:
-        for term in measured:
-            found = _measured(read, term)
-            if found is not None:
-                return Begin("id", found)
-    if commonest is None:
-        return Begin("all")
-    term = commonest[1]
+    return None
+
+
+def fewest(read: Read, filter_: Filter, *, besides: Sequence[Term] = ()) -> Begin:
+    """Begin with the rarest tag or category, with a metric that few have in the range, or with all.
+
+    Args:
+        besides: Terms about metrics that are not looked at.
+    """
+    terms = _usable(filter_)
+    rarest = min(_sizes(read, [term for term in terms if _is(term, "link")]), default=None, key=_size)
+    if rarest is None or rarest[0] >= FEW:
+        for term in terms:
+            if _is(term, "metric") and not any(term is one for one in besides):
+                found = _measured(read, term)
+                if found is not None:
+                    return Begin("id", found)
+    if rarest is None:
+        return Begin("all", few=False)
+    size, term = rarest
     assert term.field is not None
-    return Begin(term.field.name, tuple(map(str, term.values)), (term,))
+    return Begin(term.field.name, tuple(map(str, term.values)), (term,), few=size < FEW)
+
+
+def _usable(filter_: Filter) -> list[Term]:
+    return [term for term in filter_.terms if term.field and not term.negated and term.values]
+
+
+def _size(pair: tuple[int, Term]) -> int:
+    return pair[0]
 
 
 def _is(term: Term, kind: str) -> bool:
     return term.field is not None and term.field.kind == kind
 
 
-def _sizes(read: Read, links: Sequence[Term], *, alone: bool) -> list[tuple[int, Term]]:
-    """How many have a tag or category, counted up to a limit; not counted where nothing hangs on it."""
-    if len(links) == 1 and alone:
-        return [(0, links[0])]
+def _sizes(read: Read, links: Sequence[Term]) -> list[tuple[int, Term]]:
+    """How many have a tag or category, counted up to a limit."""
     if not links:
         return []
     asked = [
@@ -90,8 +107,8 @@ def _measured(read: Read, term: Term) -> tuple[str, ...] | None:
         for value in term.values:
             one = cast(Interval, value)
             asked = {
-                "least": place(term.field.stored, device, one.least),
-                "most": place(term.field.stored, device, one.most),
+                "least": place(term.field.stored, device, one.least, BEFORE_ALL),
+                "most": place(term.field.stored, device, one.most, AFTER_ALL),
                 "limit": FEW + 1,
             }
             found.update(read("search/measured", asked)[0]["ids"])

@@ -1,4 +1,4 @@
-"""Run filters: begin with the fewest blueprints, keep those that meet the rest, and order them."""
+"""Run filters: begin with the fewest blueprints, or along the order, and keep those that meet the rest."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,29 +8,17 @@ from esper_graph.config.manifest import Device
 from esper_graph.property_graph.found import Facet, Hit, Page
 from esper_graph.property_graph.rows import summary_from
 from esper_graph.search import page_token
-from esper_graph.search.begin import Begin, Read, begin
+from esper_graph.search.begin import Begin, Read, fewest, named
 from esper_graph.search.conditions import Known, conditions, has_value, intervals
 from esper_graph.search.fields import Field
 from esper_graph.search.language import Filter, Term
+from esper_graph.search.order import Order, bounds
 from esper_graph.search.page_token import Place
 from esper_graph.search.shapes import Tensor, fits
+from esper_graph.search.walk import walk
 
 FACETS = ("tag", "category", "op", "status", "author", "device", "signature")
 _ALWAYS_THERE = frozenset({"id", "registered"})
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a page is ordered by.
-
-    Attributes:
-        device: Of a metric; None takes the best value of each blueprint.
-        descending: Whether the largest come first, or of a metric the worst.
-    """
-
-    field: Field
-    device: str | None
-    descending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +26,32 @@ class Search:
     """A filter that is ready to run.
 
     Attributes:
+        named: What it names to begin with.
         archived: Whether archived ones count.
     """
 
     filter: Filter
     known: Known
-    begin: Begin
+    named: Begin | None
     archived: bool
 
-    def parameters(self, *further: Term) -> dict[str, Any]:
-        """The parameters that all files share; `further` terms are left out of the conditions."""
-        left_out = (*self.begin.held, *further)
+    def begin(self, read: Read, *, besides: Sequence[Term] = ()) -> Begin:
+        """Decide where to begin; terms about metrics `besides` are not looked at."""
+        return self.named or fewest(read, self.filter, besides=besides)
+
+    def parameters(self, begin: Begin, *further: Term) -> dict[str, Any]:
+        """The parameters of a file that begins there; `further` terms are left out of the conditions."""
         return {
-            "seed": self.begin.seed,
-            "values": list(self.begin.values),
+            "seed": begin.seed,
+            "values": list(begin.values),
+            **self.conditions((*begin.held, *further)),
+        }
+
+    def conditions(self, held: Iterable[Term]) -> dict[str, Any]:
+        """The parameters that all files share, without the terms that hold anyway."""
+        return {
             "archived": self.archived,
-            "conditions": conditions(self.filter, self.known, leaving_out=left_out),
+            "conditions": conditions(self.filter, self.known, leaving_out=held),
         }
 
 
@@ -67,7 +65,7 @@ def prepare(
     near: Callable[[str], Iterable[str]],
     archived: bool = False,
 ) -> Search:
-    """Look up what a filter refers to, and decide where the search begins.
+    """Look up what a filter refers to.
 
     Args:
         resolve: The id behind an id or alias.
@@ -79,13 +77,13 @@ def prepare(
     """
     ids = {str(value): resolve(str(value)) for term in filter_.of("family") for value in term.values}
     close = {str(value): tuple(near(str(value))) for term in filter_.of("near") for value in term.values}
-    start = begin(read, filter_, ids, close)
+    first = named(filter_, ids, close)
+    held = () if first is None else first.held
     families = {
         text: _descendants(read, one)
         for text, one in ids.items()
         if any(
-            text in term.values and not any(term is other for other in start.held)
-            for term in filter_.of("family")
+            text in term.values and not any(term is other for other in held) for term in filter_.of("family")
         )
     }
     archived = archived or any(
@@ -96,7 +94,7 @@ def prepare(
         for term in filter_.terms
     )
     known = Known(families, close, (), devices, metrics)
-    found = Search(filter_, known, start, archived)
+    found = Search(filter_, known, first, archived)
     if not filter_.of("shape"):
         return found
     texts = tuple(one.value for one in facets(read, found, ["signature"]) if _fits(filter_, one.value))
@@ -112,11 +110,17 @@ def page(read: Read, search: Search, order: Order, *, limit: int, token: str | N
     query = repr((sorted(map(repr, search.filter.terms)), order, search.archived))
     after = None if token is None else page_token.read(token, query)
     rows: list[dict[str, Any]] = []
+    valued = None if after is None or after.key is None else after
+    way = walk(search.filter, order, valued, search.known.metrics)
+    start = search.begin(read, besides=() if way is None else way.held)
     if after is None or after.key is not None:
-        rows = _ordered(read, search, order, limit + 1, after)
+        if way is None or start.few:
+            rows = _collected(read, search, start, order, limit + 1, after)
+        else:
+            rows = read(way.query, {**search.conditions(way.held), **way.asked, "limit": limit + 1})
         after = None
     if len(rows) <= limit and not _surely_valued(search, order):
-        rows += _without_value(read, search, order, limit + 1 - len(rows), after)
+        rows += _without_value(read, search, start, order, limit + 1 - len(rows), after)
     more, rows = len(rows) > limit, rows[:limit]
     last = Place(rows[-1]["key"], rows[-1]["properties"]["id"]) if more else None
     return Page(
@@ -128,12 +132,12 @@ def page(read: Read, search: Search, order: Order, *, limit: int, token: str | N
 
 def count(read: Read, search: Search) -> int:
     """Count what a filter keeps."""
-    return read("search/count", search.parameters())[0]["total"]
+    return read("search/count", search.parameters(search.begin(read)))[0]["total"]
 
 
 def facets(read: Read, search: Search, wanted: Sequence[str]) -> list[Facet]:
     """Count what a filter keeps by tag, category and so on, most frequent first."""
-    rows = read("search/facets", {**search.parameters(), "facets": list(wanted)})
+    rows = read("search/facets", {**search.parameters(search.begin(read)), "facets": list(wanted)})
     return [Facet(**row) for row in rows]
 
 
@@ -145,7 +149,7 @@ def values(
         {"name": field.stored, "measured": field.kind == "metric", "device": device, "sign": float(sign)}
         for field, device, sign in figures
     ]
-    rows = read("search/values", {**search.parameters(), "figures": asked})
+    rows = read("search/values", {**search.parameters(search.begin(read)), "figures": asked})
     return [(row["id"], row["name"], tuple(row["figures"])) for row in rows]
 
 
@@ -177,9 +181,10 @@ def _fits(filter_: Filter, text: str) -> bool:
 # ---------------------------------------------------------------- one page
 
 
-def _ordered(
-    read: Read, search: Search, order: Order, limit: int, after: Place | None
+def _collected(
+    read: Read, search: Search, begin: Begin, order: Order, limit: int, after: Place | None
 ) -> list[dict[str, Any]]:
+    """Order all that is found."""
     common = {
         "after": None if after is None else after.key,
         "after_id": None if after is None else after.id,
@@ -192,9 +197,9 @@ def _ordered(
             "is_time": order.field.kind == "time",
             "descending": order.descending,
         }
-        return read("search/page", {**search.parameters(), **common, **asked})
+        return read("search/page", {**search.parameters(begin), **common, **asked})
     sign = search.known.metrics[order.field.stored]
-    ranges = _ranges(search, order)
+    ranges = bounds(search.filter, order)
     asked = {
         "metric": order.field.stored,
         "taken_on": order.device,
@@ -202,13 +207,13 @@ def _ordered(
         "descending": order.descending,
         "ranges": [{"intervals": intervals(term.values, sign)} for term in ranges],
     }
-    return read("search/page_by_metric", {**search.parameters(*ranges), **common, **asked})
+    return read("search/page_by_metric", {**search.parameters(begin, *ranges), **common, **asked})
 
 
 def _without_value(
-    read: Read, search: Search, order: Order, limit: int, after: Place | None
+    read: Read, search: Search, begin: Begin, order: Order, limit: int, after: Place | None
 ) -> list[dict[str, Any]]:
-    parameters = search.parameters()
+    parameters = search.parameters(begin)
     without = has_value(order.field, order.device, search.known, wanted=False)
     parameters["conditions"].append(without)
     asked = {
@@ -223,19 +228,10 @@ def _without_value(
     return [{**row, "key": None} for row in read("search/page", {**parameters, **asked})]
 
 
-def _ranges(search: Search, order: Order) -> list[Term]:
-    """The terms about the metric that is ordered by, which hold or not by the values that are read anyway."""
-    return [
-        term
-        for term in search.filter.of("metric")
-        if term.field == order.field and term.device == order.device and not term.negated
-    ]
-
-
 def _surely_valued(search: Search, order: Order) -> bool:
-    if order.field.kind == "metric":
-        return bool(_ranges(search, order))
-    return order.field.name in _ALWAYS_THERE
+    if order.field.name in _ALWAYS_THERE:
+        return True
+    return order.field.kind in {"metric", "number", "time"} and bool(bounds(search.filter, order))
 
 
 def _shown(order: Order) -> list[str]:

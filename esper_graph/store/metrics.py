@@ -8,7 +8,7 @@ from esper_graph.config.manifest import Direction, finite
 from esper_graph.errors import BlueprintNotFoundError, ConfigError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.places import place
+from esper_graph.property_graph.places import places
 from esper_graph.property_graph.records import MeasurementRecord, MetricRecord, Operation
 from esper_graph.store.engines import Engine, Transaction
 from esper_graph.store.journal import note_event
@@ -141,7 +141,7 @@ def _row(
         "key": f"{blueprint_id}|{name}|{device}",
         "name": name,
         "value": number,
-        "place": place(name, device, number),
+        **places(name, device, number, blueprint_id),
         "measurement": f"{operation.id}|{blueprint_id}|{name}|{device}",
         "properties": {key: item for key, item in properties.items() if item is not None},
     }

@@ -7,10 +7,10 @@ import time
 
 from esper_graph.errors import QueryError, SchemaVersionError
 from esper_graph.property_graph.catalogue import get, names
-from esper_graph.store.engines import Engine
+from esper_graph.store.engines import Engine, EngineName
 from esper_graph.store.upgrade import upgrade
 
-VERSION = 4
+VERSION = 5
 _ATTEMPTS = 6
 _PAUSE_SECONDS = 0.1
 LABELS = (
@@ -39,7 +39,7 @@ def ensure(engine: Engine, *, adopt: bool = False) -> None:
         _refuse_foreign_data(engine)
     if found is not None and found > VERSION:
         raise _newer(found)
-    for name in rules():
+    for name in rules(engine.name):
         engine.schema(get(name))
     _meet_labels(engine)
     if found is not None:
@@ -76,10 +76,16 @@ def version(engine: Engine) -> int | None:
     return row["version"]
 
 
-def rules() -> tuple[str, ...]:
-    """List the names of all constraints and indexes, constraints first."""
+def rules(engine: EngineName) -> tuple[str, ...]:
+    """List the names of all constraints and indexes of an engine: its own first, then constraints."""
     found = [name for name in names() if name.startswith("schema/") and get(name).access == "schema"]
-    return tuple(sorted(found, key=lambda name: (not name.endswith("_unique"), name)))
+    theirs = "schema/embedded/"
+    return tuple(
+        sorted(
+            (name for name in found if engine == "embedded" or not name.startswith(theirs)),
+            key=lambda name: (not name.startswith(theirs), not name.endswith("_unique"), name),
+        )
+    )
 
 
 def _refuse_foreign_data(engine: Engine) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from esper_graph.property_graph.catalogue import get
-from esper_graph.property_graph.places import place
+from esper_graph.property_graph.places import places
 from esper_graph.property_graph.records import all_passed
 from esper_graph.store.engines import Engine, Row
 
@@ -38,11 +38,8 @@ def _compute(engine: Engine, lacking: str, row_of: Callable[[Row], Row], setting
 
 
 def _place(row: Row) -> Row:
-    return {
-        "key": row["key"],
-        "value": row["value"],
-        "place": place(row["name"], row["device"], row["value"]),
-    }
+    found = places(row["name"], row["device"], row["value"], row["blueprint"])
+    return {"key": row["key"], "value": row["value"], **found}
 
 
 def _verdict(row: Row) -> Row:

@@ -50,6 +50,8 @@ def test_a_header_has_a_value_to_try_for_each_parameter(name: str) -> None:
 def test_every_file_runs_with_what_its_header_says_to_try(populated: Engine) -> None:
     failed: dict[str, str] = {}
     for name in names():
+        if name.startswith("schema/embedded/") and populated.name != "embedded":
+            continue
         try:
             _run(populated, get(name))
         except Exception as error:  # noqa: BLE001, all of them are listed

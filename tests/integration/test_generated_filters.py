@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from esper_graph.config import Settings
 from esper_graph.registry import BlueprintRegistry
+from esper_graph.search import begin
 from esper_graph.store.engines import Engine
 from tests.integration.facts import AUTHORS, DEVICES, SIGN, TAGS, Fact, populate
 
@@ -19,8 +20,16 @@ def facts(engine: Engine) -> list[Fact]:
     return populate(engine)
 
 
-@pytest.fixture
-def registry(facts: list[Fact], engine_settings: Settings) -> Iterator[BlueprintRegistry]:
+@pytest.fixture(params=["collected", "walked"])
+def registry(
+    facts: list[Fact],
+    engine_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[BlueprintRegistry]:
+    """Searches that begin with few, and ones for which nothing is few, so that they walk along indexes."""
+    if request.param == "walked":
+        monkeypatch.setattr(begin, "FEW", 0)
     with BlueprintRegistry(settings=engine_settings) as opened:
         yield opened
 
@@ -189,7 +198,7 @@ KINDS = (
     *(metric(), metric(), metric(), metric()),
     *(measured(), family(), kind(), text(), name(), runs_on(), rest()),
 )
-ORDERS = ("id", "parameters", "latency_ms@cpu", "accuracy", "latency_ms")
+ORDERS = ("id", "parameters", "latency_ms@cpu", "accuracy@cpu", "accuracy", "latency_ms")
 
 
 def _key(one: Fact, order: str, *, reverse: bool) -> tuple[bool, float | str, str]:
