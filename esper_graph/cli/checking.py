@@ -9,7 +9,8 @@ import click
 from esper_graph.cli.context import limit_options, output_options, registry
 from esper_graph.cli.files import read_blueprints, refuse_invalid
 from esper_graph.cli.output import document, emit, table
-from esper_graph.cli.proof import RangeType, proof_document, proof_lines
+from esper_graph.cli.proof import RangeType, proof_document, proof_lines, with_counter_example
+from esper_graph.errors import BlueprintError
 
 if TYPE_CHECKING:
     from esper_graph.ir.blueprint import BlueprintIR
@@ -41,7 +42,8 @@ def validate(
 ) -> None:
     """Check files without storing anything; no store is needed.
 
-    With --prove the exit code is 1 unless the shapes of all of them are proved to agree.
+    With --prove the exit code is 1 unless the shapes of all of them are proved to agree; what is refused
+    already because sizes differ is shown with the smallest sizes that do.
     """
     from esper_graph.ir.check import raise_limits
 
@@ -49,10 +51,12 @@ def validate(
         raise click.UsageError("--range needs --prove")
     read = read_blueprints(files)
     rules = registry().rules()
+    limits = raise_limits(rules, max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
     for one in read:
-        refuse_invalid(
-            one, raise_limits(rules, max_nodes=max_nodes, max_edges=max_edges, max_depth=max_depth)
-        )
+        try:
+            refuse_invalid(one, limits)
+        except BlueprintError as error:
+            raise (with_counter_example(one, error, dict(ranges)) if prove else error) from None
     proofs = list(_proofs(read, ranges)) if prove else []
 
     def people() -> None:

@@ -1,12 +1,16 @@
 """Proofs of shapes, for people and as data."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from esper_graph.errors import BlueprintError
+
 if TYPE_CHECKING:
-    from esper_graph.ir.bounds import Range
+    from esper_graph.ir.blueprint import BlueprintIR
+    from esper_graph.ir.bounds import Range, Ranges
     from esper_graph.ir.prove import Proof
 
 
@@ -79,6 +83,28 @@ def proof_lines(name: str, proof: "Proof") -> Iterator[str]:
         rules[one.rule or ""] = rules.get(one.rule or "", 0) + 1
     if rules:
         yield "  " + ", ".join(f"{count:,} by {rule}" for rule, count in rules.items())
+
+
+def with_counter_example(blueprint: "BlueprintIR", error: BlueprintError, ranges: "Ranges") -> BlueprintError:
+    """Return the error of a blueprint whose shapes do not fit, with the smallest sizes that show it.
+
+    An error about something else is returned as it is: there are no shapes to speak of.
+    """
+    from esper_graph.ir.prove import Proved, Refuted, prove_shapes
+
+    if any(problem.kind != "shape_mismatch" for problem in error.problems):
+        return error
+    proof = prove_shapes(blueprint, ranges)
+    problems = list(error.problems)
+    if isinstance(proof, Refuted) and proof.binding:
+        at = next((at for at, one in enumerate(problems) if one.where == proof.problem.where), 0)
+        message = f"{problems[at].message}; with {_shown(proof.binding)}: {proof.problem.message}"
+        facts = {**problems[at].facts, "counter_example": dict(proof.binding)}
+        problems[at] = replace(problems[at], message=message, facts=facts)
+    elif isinstance(proof, Proved):
+        hint = "they fit for all sizes in --range: write these sizes, or one name for both, into the inputs"
+        problems[0] = replace(problems[0], hint=hint)
+    return BlueprintError.of(problems, error.blueprint_id)
 
 
 def _shown(sizes: Any) -> str:

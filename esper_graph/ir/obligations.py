@@ -65,19 +65,20 @@ def obligations(blueprint: "BlueprintIR") -> Iterator[Obligation]:
             continue
         for size, other in equalities(settled, inputs):
             yield Obligation(node.id, "equal", size, other, f"sizes that {node.op_type} needs to be equal")
-        if node.op_type not in _SHIPPED and any(isinstance(size, Expression) for size in _sizes(inputs)):
+        if node.op_type not in _SHIPPED and any(isinstance(size, Expression) for size in sizes_of(inputs)):
             reason = f"the rule of the added op `{node.op_type}` accepts its inputs"
             yield Obligation(node.id, "rule", 0, 0, reason)
-        known = set(_sizes(inputs))  # shown where they come from
+        known = set(sizes_of(inputs))  # shown where they come from
         for kind, size, by, reason in assumed.get(place, ()):
             known.add(size)
             yield Obligation(node.id, kind, size, by, reason)
-        for size in dict.fromkeys(_sizes(outputs)):
+        for size in dict.fromkeys(sizes_of(outputs)):
             if size not in known and not _is_symbol(size):
                 yield Obligation(node.id, "positive", size, 1, "a size of its result")
 
 
-def _sizes(values: Iterable[ValueType | None]) -> Iterator[Dim]:
+def sizes_of(values: Iterable[ValueType | None]) -> Iterator[Dim]:
+    """List the sizes of all axes of tensors and of the fields of tuples."""
     for value in values:
         if isinstance(value, TensorType):
             yield from value.shape
@@ -129,6 +130,6 @@ def equalities(settled: Settled, inputs: tuple[ValueType | None, ...]) -> tuple[
         result.equal = equal
         return result
 
-    if any(isinstance(size, Expression) for size in _sizes(inputs)):
+    if any(isinstance(size, Expression) for size in sizes_of(inputs)):
         settled.op.infer(settled.values, tuple([observed(value) for value in inputs]), [])
     return tuple(dict.fromkeys(equal))

@@ -19,9 +19,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from esper_graph.errors import BlueprintError, FormatError, Problem, close_names, suggestion
-from esper_graph.ir.bounds import Range, Ranges, Verdict, at_least_one, candidates, multiple_of, trends
+from esper_graph.ir.bounds import CASES, Range, Ranges, Verdict, at_least_one, candidates, multiple_of, trends
 from esper_graph.ir.check import check, default_limits, raise_limits
-from esper_graph.ir.obligations import Kind, Obligation, obligations
+from esper_graph.ir.obligations import Kind, Obligation, obligations, sizes_of
+from esper_graph.ir.smallest import by_total, smallest
 from esper_graph.ops.attributes import LARGEST, bound_sizes
 from esper_graph.ops.dims import Dim, Expression, evaluate, symbols
 from esper_graph.ops.values import TensorType
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 TRIED = 64
 """How many sizes inference is tried with where there is no obligation to evaluate."""
+_ROOMY = 255
+"""How far above their lowest the sizes are that a counter-example leaves open, where the lowest do not do."""
 FURTHEST = 4096
 """The largest lowest size that is looked at for `Refuted.holds_from`."""
 
@@ -61,7 +64,8 @@ class Refuted(Proof):
     """There are sizes with which the shapes do not agree.
 
     Attributes:
-        binding: Such sizes, one for each symbol.
+        binding: Such sizes, one for each symbol: of those with which this shows, the ones with the least
+            total, the others at their lowest, where no more than a thousand had to be tried.
         problem: What inference says with them: the node, and the shapes that do not fit.
         holds_from: Lowest sizes from which on everything holds, or None where none were found.
     """
@@ -139,11 +143,9 @@ def prove_shapes(blueprint: "BlueprintIR", ranges: Ranges | None = None) -> Proo
     unproved = [one for one in needed if one.rule is None]
     if not unproved:
         return Proved(ranges, needed)
-    lowest = {name: low for name, (low, _) in ranges.items()}
-    for _, witness in witnesses:
-        binding = {**lowest, **witness}
-        if problem := _problem(with_sizes(whole, binding)):
-            return Refuted(ranges, needed, binding, problem, _holds_from(unproved, ranges))
+    for obligation, witness in witnesses:
+        if shown := _shown(whole, obligation, witness, ranges):
+            return Refuted(ranges, needed, *shown, _holds_from(unproved, ranges))
     return _searched(whole, needed, ranges)
 
 
@@ -269,9 +271,10 @@ def _verdict(obligation: Obligation, ranges: Ranges) -> Verdict | None:
     return None
 
 
-def _problem(blueprint: "BlueprintIR") -> Problem | None:
-    """What keeps the shapes of a blueprint with these sizes from agreeing, or None."""
-    return next(iter([*blueprint.graph.problems, *blueprint.inference.problems]), None)
+def _problem(blueprint: "BlueprintIR", where: str = "") -> Problem | None:
+    """What keeps the shapes of a blueprint with these sizes from agreeing, here if it does, or None."""
+    found = [*blueprint.graph.problems, *blueprint.inference.problems]
+    return next((one for one in found if one.where == where), found[0] if found else None)
 
 
 def _broken(obligation: Obligation, binding: Mapping[str, int]) -> bool:
@@ -284,31 +287,69 @@ def _broken(obligation: Obligation, binding: Mapping[str, int]) -> bool:
 def _searched(blueprint: "BlueprintIR", needed: tuple[Obligation, ...], ranges: Ranges) -> Proof:
     """Look for sizes with which an obligation that no rule decides does not hold."""
     unproved = [one for one in needed if one.rule is None]
-    lowest = {name: low for name, (low, _) in ranges.items()}
     tried = 0
     for obligation in unproved:
         own = obligation.kind == "rule"
         names = set(ranges) if own else symbols(obligation.size) | symbols(obligation.other)
         for binding in islice(candidates(names, ranges), TRIED if own else None):
             tried += 1
-            if not own and not _broken(obligation, binding):
-                continue
-            sizes = {**lowest, **binding}
-            if problem := _problem(with_sizes(blueprint, sizes)):
-                return Refuted(ranges, needed, sizes, problem, _holds_from(unproved, ranges))
+            if own:
+                problem = _problem(with_sizes(blueprint, binding))
+                shown = (binding, problem) if problem else None
+            else:
+                shown = _broken(obligation, binding) and _shown(blueprint, obligation, binding, ranges)
+            if shown:
+                return Refuted(ranges, needed, *shown, _holds_from(unproved, ranges))
     return Undecided(ranges, needed, tried)
 
 
+def _shown(
+    blueprint: "BlueprintIR", obligation: Obligation, witness: Mapping[str, int], ranges: Ranges
+) -> tuple[Mapping[str, int], Problem] | None:
+    """The smallest sizes that break an obligation, and what inference says with them."""
+    lowest = {name: low for name, (low, _) in ranges.items()}
+    least = smallest(lambda binding: _broken(obligation, binding), witness, ranges, CASES)
+    for sizes in (least, witness):
+        binding = {**lowest, **sizes}
+        if problem := _problem(with_sizes(blueprint, binding), f"node `{obligation.node}`"):
+            return binding, problem
+    return None
+
+
 def _refused(whole: "BlueprintIR", bound: "BlueprintIR", problem: Problem, ranges: Ranges) -> Proof:
-    """Look for sizes that show what inference refused for symbols."""
+    """Look for sizes that show what inference refused for symbols: small ones, then some that are not."""
     node = str(problem.facts.get("node", problem.facts.get("edge", "")))
-    obligation = Obligation(node, "rule", 0, 0, problem.message)
+    needed = (Obligation(node, "rule", 0, 0, problem.message),)
+    concerned = _concerned(bound, node) & ranges.keys() or set(ranges)
     tried = 0
+    for others in ({name: low for name, (low, _) in ranges.items()}, dict(_raised(ranges))):
+        for binding in islice(by_total(concerned, ranges), TRIED):
+            tried += 1
+            sizes = {**others, **binding}
+            found = _problem(with_sizes(whole, sizes), problem.where)
+            if found is not None and found.where == problem.where:
+                return Refuted(ranges, needed, sizes, found)
     for binding in islice(candidates(set(ranges), ranges), TRIED):
         tried += 1
-        if found := _problem(with_sizes(whole, binding)):
-            return Refuted(ranges, (obligation,), binding, found)
-    return Undecided(ranges, (obligation,), tried)
+        if found := _problem(with_sizes(whole, binding), problem.where):
+            return Refuted(ranges, needed, binding, found)
+    return Undecided(ranges, needed, tried)
+
+
+def _concerned(blueprint: "BlueprintIR", node: str) -> set[str]:
+    """Name the symbols of what arrives at a node, and of its attributes."""
+    place = blueprint.graph.position.get(node)
+    if place is None:
+        return set()
+    settled, inputs = blueprint.graph.settled[place], blueprint.inference.inputs[place]
+    written = {name for _, name in settled.symbols} if settled is not None else set[str]()
+    return written | {name for size in sizes_of(inputs or ()) for name in symbols(size)}
+
+
+def _raised(ranges: Ranges) -> Iterator[tuple[str, int]]:
+    """Sizes large enough for most windows and strides."""
+    for name, (low, high) in ranges.items():
+        yield name, low + _ROOMY if high is None else min(low + _ROOMY, high)
 
 
 def _holds_from(unproved: list[Obligation], ranges: Ranges) -> Mapping[str, int] | None:

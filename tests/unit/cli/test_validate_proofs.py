@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from esper_graph.cli import root
+from esper_graph.cli import main, root
 from esper_graph.ir.build import Builder
 
 
@@ -57,6 +57,41 @@ def test_the_document_has_all_obligations(image: str) -> None:
     assert (refuted["binding"], refuted["holds_from"]) == ({"batch": 1, "h": 1}, {"h": 5})
     assert refuted["problem"]["where"] == "node `conv`"
     assert "shapes" not in json.loads(validate("--json", image).output)[0]
+
+
+@pytest.fixture
+def unlike(tmp_path: Path) -> str:
+    b = Builder("unlike", name="unlike")
+    b.output(b.add(b.input([-1, "a"]), b.input(["batch", "b"]), id="sum"))
+    path = tmp_path / "unlike.json"
+    path.write_text(b.finish().to_json(), encoding="utf-8")
+    return str(path)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the whole command says of a blueprint that it refuses."""
+    with pytest.raises(SystemExit) as ended:
+        main(["blueprint", "validate", *arguments])
+    assert ended.value.code == 4
+    return capsys.readouterr().err
+
+
+def test_sizes_that_differ_for_some_values_only_are_shown_by_the_smallest_such_values(
+    unlike: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "a is not b; with a=2, b=3, batch=1: `sum`: add of [1, 2] and [1, 3]: 2 is not 3"
+    assert said in refused(capsys, "--prove", unlike)
+    document = json.loads(refused(capsys, "--prove", "--json", unlike))
+    assert said in document["message"]
+    assert document["problems"][0]["facts"]["counter_example"] == {"a": 2, "b": 3, "batch": 1}
+    assert "with a=" not in refused(capsys, unlike)
+
+
+def test_a_counter_example_keeps_to_the_ranges(unlike: str, capsys: pytest.CaptureFixture[str]) -> None:
+    narrowed = refused(capsys, "--prove", "--range", "a=7..9", "--range", "b=8", unlike)
+    assert "with a=7, b=8, batch=1:" in narrowed
+    fits = refused(capsys, "--prove", "--range", "a=8", "--range", "b=8", unlike)
+    assert "they fit for all sizes in --range" in fits
 
 
 @pytest.mark.parametrize("text", ["h", "h=", "h=a..", "h=5..b", "=5", "h=-1"])
