@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_Decorated = Callable[_P, _T]
 
 _FLAGS = {
     "uri": "Where the store is: `embedded`, `embedded:DIRECTORY`, or the URI of a Neo4j server.",

@@ -231,18 +231,3 @@ ROW_WISE: Mapping[str, Rule] = {
     "moe_combine": _moe,
 }
 """The rule of each op that can be row-wise, in evaluation."""
-
-MIXING: frozenset[str] = frozenset(
-    {
-        "input",
-        "output",
-        "constant",
-        "parameter",
-        "block",
-        "recurrent",
-        "moe_aux_loss",
-        "telemetry",
-        "gradient_norm",
-    }
-)
-"""Ops that are computed on all rows, have none, or are written out before anything is compiled."""

@@ -1,6 +1,6 @@
 """Infer the type of every value in a blueprint, exactly, with sizes as expressions over its symbols."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from esper_graph.errors import Problem
@@ -196,22 +196,3 @@ def _entangled_symbols(graph: Graph, axes: list[tuple[int, int, set[str]]]) -> I
             "give the product one name, or each of them an axis of its own",
             {"node": node.id, "axis": axis, "symbols": tuple(sorted(names))},
         )
-
-
-def reference_values(
-    graph: Graph, inference: Inference, *, batch: int, sequence: int, image: int
-) -> Mapping[str, int]:
-    """Give every symbol of the inputs a reference value.
-
-    The first axis of an input takes `batch`, the axes after the channels of an image (rank 4 and more)
-    take `image`, any other open axis takes `sequence`.
-    """
-    binding: dict[str, int] = {}
-    for place in graph.of_type("input"):
-        for value in inference.outputs[place] or ():
-            if isinstance(value, TensorType):
-                for axis, size in enumerate(value.shape):
-                    usual = batch if axis == 0 else image if value.rank >= 4 and axis >= 2 else sequence
-                    for name in symbols(size):
-                        binding.setdefault(name, usual)
-    return binding

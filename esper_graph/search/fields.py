@@ -82,6 +82,13 @@ _TABLE = (
     Field("kernel", "kernel", "a kernel: `ready` is compiled and validated", "kernel:ready"),
     Field("runs-on", "device", "a device of the manifest that meets its requirements", "runs-on:gpu_v100"),
 )
+_MEASURED = Field(
+    "METRIC@DEVICE",
+    "metric",
+    "newest value of a metric on a device; without one, the best",
+    "latency_ms@cpu<5",
+)
+
 FIELDS: Mapping[str, Field] = MappingProxyType({one.name: one for one in _TABLE})
 """All fields by name, in the order of the documentation; metrics of the manifest come beside them."""
 
@@ -102,18 +109,7 @@ def help_lines() -> list[str]:
         >>> help_lines()[0].split()
         ['tag', 'a', 'tag', 'tag:transformer']
     """
-    rows = [(*_names(one), one.meaning, one.example) for one in _TABLE]
-    rows.append(
-        (
-            "METRIC@DEVICE",
-            "",
-            "newest value of a metric on a device; without one, the best",
-            "latency_ms@cpu<5",
-        )
-    )
-    named = [
-        (name + (f", {short}" if short else ""), meaning, example) for name, short, meaning, example in rows
-    ]
+    named = [(", ".join(_names(one)), one.meaning, one.example) for one in (*_TABLE, _MEASURED)]
     wide = [max(len(row[column]) for row in named) for column in (0, 1)]
     return [f"{name:<{wide[0]}}  {meaning:<{wide[1]}}  {example}" for name, meaning, example in named]
 
@@ -121,14 +117,12 @@ def help_lines() -> list[str]:
 def table_of_fields() -> str:
     """Write the fields as the table of `docs/search.md`."""
     lines = ["| field | operators | what it asks | example | condition |", "| --- | --- | --- | --- | --- |"]
-    fields = [*_TABLE, Field("METRIC@DEVICE", "metric", "the newest value of a metric", "latency_ms@cpu<5")]
-    for one in fields:
-        name, short = _names(one)
-        names = f"`{name}`" + (f", `{short}`" if short else "")
+    for one in (*_TABLE, _MEASURED):
+        names = ", ".join(f"`{name}`" for name in _names(one))
         operators = " ".join(one.operators)
         lines.append(f"| {names} | `{operators}` | {one.meaning} | `{one.example}` | `{one.condition}` |")
     return "\n".join(lines)
 
 
-def _names(field: Field) -> tuple[str, str]:
-    return field.name, field.short
+def _names(field: Field) -> list[str]:
+    return [name for name in (field.name, field.short) if name]

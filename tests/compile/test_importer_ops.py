@@ -78,18 +78,6 @@ def _grouped(x: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(heads, heads[:, :2], heads[:, :2], enable_gqa=True)
 
 
-def _with_token(x: Tensor, table: Tensor) -> Tensor:
-    return torch.cat([table.expand(x.shape[0], -1, -1), x], 1)
-
-
-def _affine(x: Tensor, table: Tensor) -> Tensor:
-    return torch.addmm(table[0], x, table[1:])
-
-
-def _picked(x: Tensor, table: Tensor) -> Tensor:
-    return x + table[torch.tensor([4, 0, 4, 1, 2])]
-
-
 HIDDEN = torch.zeros(5, 5).masked_fill(torch.ones(5, 5).triu(1).bool(), -math.inf)
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from esper_graph.compile.interpreter import interpret
-from esper_graph.compile.row_wise import MIXING, ROW_WISE, Roles, row_roles
+from esper_graph.compile.row_wise import ROW_WISE, Roles, row_roles
 from esper_graph.compile.sample import bindings, sample
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
@@ -63,6 +63,11 @@ def drawn(blueprint: BlueprintIR) -> dict[str, dict[str, torch.Tensor]]:
         for node, op, values in zip(graph.nodes, graph.ops, graph.values, strict=True)
         if op is not None
     }
+
+
+# Ops that are computed on all rows, have none, or are written out before anything is compiled.
+MIXING = {"input", "output", "constant", "parameter", "block", "recurrent"}
+MIXING |= {"moe_aux_loss", "telemetry", "gradient_norm"}
 
 
 def test_every_op_is_said_to_be_row_wise_or_to_mix() -> None:

@@ -120,10 +120,10 @@ def test_refusals_are_errors_of_our_own(graph: Any) -> None:
     with pytest.raises(QueryError, match="missing  id"):
         run(graph, "lineage/ancestors")
     with pytest.raises(QueryError):
-        run(graph, "blueprint/ids", limit=1)
+        run(graph, "blueprint/listed_ids", limit=1)
     graph.service.connector.close()
     with pytest.raises(StoreUnavailableError):
-        run(graph, "blueprint/ids")
+        run(graph, "blueprint/listed_ids")
 
 
 def test_a_server_holds_py2neo_to_reading(graph: Any, engine: Engine) -> None:

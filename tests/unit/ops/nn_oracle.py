@@ -1,7 +1,6 @@
 """Compare an op's rules with what torch does on the meta device."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -137,8 +136,3 @@ def counterexample(assumptions: Sequence[Assumption], binding: Mapping[str, int]
         if size < 1 if assumption.kind == "positive" else size % by:
             return assumption
     return None
-
-
-def increasing(numbers: Sequence[int]) -> bool:
-    """Whether each number is larger than the one before."""
-    return all(left < right for left, right in pairwise(numbers))
