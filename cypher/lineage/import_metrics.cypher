@@ -1,5 +1,5 @@
 // Write what was measured of lineage records that were written just now.
-// param devices LIST<MAP> for each device its `name` and `values`: maps of `id`, `key`, `name`, `value`, `place` and `measurement`
+// param devices LIST<MAP> for each device its `name` and `values`: maps of `id`, `key`, `name`, `value`, `place`, `place_from_top` and `measurement`
 // param at STRING when, as ISO 8601
 // param actor STRING who
 // param operation_id STRING the operation
@@ -16,7 +16,7 @@ WITH at, device, d
 UNWIND device.values AS row
 MATCH (b:Blueprint {id: row.id})
 CREATE (m:Metric {key: row.key, name: row.name, device: device.name, value: row.value, place: row.place,
-                  measured_at: at})-[:MEASURES]->(b)
+                  place_from_top: row.place_from_top, measured_at: at})-[:MEASURES]->(b)
 CREATE (m)-[:TAKEN_ON]->(d)
 CREATE (x:Measurement {id: row.measurement, value: row.value, measured_at: at, actor: $actor,
                        operation_id: $operation_id})-[:REFINES]->(m)

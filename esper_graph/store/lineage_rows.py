@@ -7,7 +7,7 @@ from typing import NamedTuple
 from esper_graph.config import Manifest
 from esper_graph.ir.specs import Derivation, thaw
 from esper_graph.property_graph.lineage_record import LineageRecord
-from esper_graph.property_graph.places import place
+from esper_graph.property_graph.places import places
 from esper_graph.property_graph.records import Operation
 from esper_graph.property_graph.rows import derivation_key
 from esper_graph.store.engines import Row
@@ -119,6 +119,6 @@ def _metric(record_id: str, device: str, name: str, value: float, operation: Ope
         "key": key,
         "name": name,
         "value": float(value),
-        "place": place(name, device, value),
+        **places(name, device, value, record_id),
         "measurement": f"{operation.id}|{key}",
     }
