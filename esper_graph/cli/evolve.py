@@ -7,6 +7,7 @@ from typing import Any, cast
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
+from esper_graph.cli.files import in_file
 from esper_graph.cli.merging import merge
 from esper_graph.cli.output import emit
 
@@ -97,11 +98,14 @@ def apply(
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    from esper_graph.errors import EvolutionError
+    from esper_graph.errors import BlueprintError, EvolutionError
     from esper_graph.ir.codec import read_json
 
     with click.open_file(str(path), "rb") as file:
-        found = read_json(file.read())
+        try:
+            found = read_json(file.read())
+        except BlueprintError as error:
+            raise in_file(error, path) from None
     edits = cast(list[object], found) if isinstance(found, list) else [found]
     if not all(isinstance(edit, dict) for edit in edits):
         raise EvolutionError("a file of edits holds a list of objects", where=[str(path)])

@@ -35,7 +35,7 @@ def read_blueprint(path: Path) -> "BlueprintIR":
     try:
         return BlueprintIR.from_json(data)
     except BlueprintError as error:
-        raise _in_file(error, path) from None
+        raise in_file(error, path) from None
 
 
 def is_file(reference: str) -> bool:
@@ -85,7 +85,8 @@ def unreadable(path: Path, error: OSError) -> UnreadableFileError:
     return UnreadableFileError(f"`{path}` cannot be read: {error.strerror}", hint="check the path")
 
 
-def _in_file(error: BlueprintError, path: Path) -> BlueprintError:
+def in_file(error: BlueprintError, path: Path) -> BlueprintError:
+    """Name the file in which the first problem is."""
     first, *others = error.problems
     named = Problem(first.kind, first.message, f"{path}  {first.where}".rstrip(), first.hint, first.facts)
     return BlueprintError.of([named, *others])

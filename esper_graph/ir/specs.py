@@ -21,6 +21,7 @@ from pydantic import (
 from esper_graph.errors import FormatError, Problem
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+ID_CHARACTERS = "letters, digits, `.`, `_` and `-`, the first of which is a letter or a digit"
 MAX_ID = 128
 MAX_NAME = 200
 MAX_NESTING = 8
@@ -158,10 +159,15 @@ def format_problems(error: ValidationError, root: str) -> list[Problem]:
                 path += f"[{part}]"
             elif part.isidentifier() and part not in ("int", "str", "float", "bool"):
                 path += f".{part}" if path else part
+        if path in problems and detail["type"].endswith("_type"):
+            continue
         message = detail["msg"].removeprefix("Value error, ")
-        if path not in problems or not detail["type"].endswith("_type"):
-            facts = {"path": path, "value": detail.get("input")}
-            problems[path] = Problem("format", message[:1].lower() + message[1:], path, facts=facts)
+        if detail["type"] == "string_pattern_mismatch":  # only ids have a pattern here
+            text = str(detail["input"])
+            named = f"`{text}`" if text.isprintable() else "the text"
+            message = f"{named} is not made of {ID_CHARACTERS}"
+        facts = {"path": path, "value": detail.get("input")}
+        problems[path] = Problem("format", message[:1].lower() + message[1:], path, facts=facts)
     return [*problems.values()]
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from esper_graph.config import Manifest, load_manifest
 from esper_graph.errors import BlueprintNotFoundError, ConfigError, IdTakenError, LineageError, StoreError
-from esper_graph.ir.specs import Id, Tag
+from esper_graph.ir.specs import ID_CHARACTERS, Id, Tag
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
 from esper_graph.store.awaited import fill_external_parents
@@ -236,7 +236,10 @@ def _checked(adapter: TypeAdapter[str], value: object, what: str) -> str:
     try:
         return adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        detail = error.errors()[0]
+        if detail["type"] == "string_pattern_mismatch":
+            raise ConfigError(f"`{value}` is no {what}", hint=f"make it of {ID_CHARACTERS}") from None
+        reason = detail["msg"].removeprefix("Value error, ")
         raise ConfigError(f"`{value}` is no {what}: {reason[:1].lower()}{reason[1:]}") from None
 
 

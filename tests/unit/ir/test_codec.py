@@ -78,6 +78,16 @@ NOISE = '{"name": "x", "nodes": [{"id": "a", "op_type": "b", "attributes": {"std
             "$.nodes[0].attributes",
         ),
         (
+            '{"name": "x", "nodes": [{"id": "a b", "op_type": "b"}], "edges": []}',
+            "`a b` is not made of letters, digits",
+            "$.nodes[0].id",
+        ),
+        (
+            '{"name": "x", "nodes": [{"id": "\\n", "op_type": "b"}], "edges": []}',
+            "the text is not made of letters, digits",
+            "$.nodes[0].id",
+        ),
+        (
             '{"name": "x", "nodes": [{"id": 3, "op_type": "b"}], "edges": []}',
             "input should be a valid string",
             "$.nodes[0].id",
