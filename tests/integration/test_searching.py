@@ -32,8 +32,11 @@ def test_values_and_devices_of_what_is_ordered_by_are_told(
     registry: BlueprintRegistry, facts: list[Fact]
 ) -> None:
     known = {one.id: one for one in facts}
-    for hit in registry.search(order="latency_ms", limit=100):
+    hits = registry.search(order="latency_ms", limit=100)
+    assert {hit.value is None for hit in hits} == {True, False}
+    for hit in hits:
         assert hit.value == known[hit.id].best("latency_ms", None)
+        assert (hit.device is None) == (hit.value is None)
         if hit.device is not None:
             assert known[hit.id].values["latency_ms", hit.device] == hit.value
 

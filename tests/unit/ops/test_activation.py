@@ -68,7 +68,7 @@ def test_the_defaults_of_a_kind_are_those_of_torch(kind: str) -> None:
     values = values_of("activation", {"type": kind, **NEEDED.get(kind, {})})
     for name, value in values.model_dump().items():
         if name not in ("type", "temperature", "hard"):
-            assert getattr(MODULES[kind], name, value) == value
+            assert getattr(MODULES[kind], name) == value
 
 
 def test_prelu_starts_with_its_slope_and_may_have_one_for_each_channel() -> None:
