@@ -69,6 +69,18 @@ class Changing(nn.Module):
         return self.change(y), y
 
 
+class TwoLayers(nn.Module):
+    """Whatever a function makes of two layers and an input."""
+
+    def __init__(self, function: Callable[[nn.Module, nn.Module, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.a, self.b, x)
+
+
 class Sorting(nn.Module):
     """A network with two calls that no op stands for."""
 
@@ -230,7 +242,140 @@ def test_a_training_kernel_has_the_gradients_of_the_module() -> None:
     assert not torch.equal(kernel.train()(x), kernel.train()(x)), "dropout works"
 
 
+def half_without_gradients(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y = a(x)
+        z = y.relu()
+    return b(y) + z + x
+
+
+def with_gradients_inside(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y = a(x)
+        with torch.enable_grad():
+            z = b(y)
+    return z * y
+
+
+def with_the_input_handed_through(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y = x
+        z = a(y)
+    return b(y) + z
+
+
+def changed_where_it_was_made(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+    with torch.no_grad():
+        y = a(x)
+        y.mul_(2)
+    return b(x) * y
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        half_without_gradients,
+        with_gradients_inside,
+        with_the_input_handed_through,
+        changed_where_it_was_made,
+    ],
+)
+def test_no_gradient_passes_a_region_without_gradients(function: Any) -> None:
+    module = TwoLayers(function)
+    imported = import_with_weights(module, torch.randn(2, 4))
+    assert "detach" in {node.op_type for node in imported.blueprint.nodes}
+    assert not [note for note in imported.notes if "gradient" in note]
+    kernel = kernel_of(imported, "train")
+    x, same = (torch.linspace(-1, 1, 12).reshape(3, 4).requires_grad_() for _ in range(2))
+    module(x).square().sum().backward()
+    kernel(same).square().sum().backward()
+    names = [name for owned in imported.names.values() for name in owned.values()]
+    mine = {"x": same, **dict(zip(names, kernel.parameters(), strict=True))}
+    for name, parameter in (("x", x), *module.named_parameters()):
+        found = mine[name].grad if name in mine else None
+        if parameter.grad is None:
+            assert found is None or not found.any()
+        else:
+            assert found is not None
+            assert relative([found], [parameter.grad]) < TOLERANCE
+
+
+def test_positions_need_no_detaching() -> None:
+    def function(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            turned = torch.outer(torch.arange(4.0), torch.ones(4)).cos()
+        return a(x @ turned)
+
+    blueprint = import_module(TwoLayers(function), torch.randn(2, 4))
+    assert "detach" not in {node.op_type for node in blueprint.nodes}
+
+
+def test_a_change_without_gradients_is_said() -> None:
+    def function(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+        y = a(x)
+        with torch.no_grad():
+            y.mul_(2)
+        return y
+
+    module = TwoLayers(function)
+    imported = import_with_weights(module, torch.randn(2, 4))
+    assert [note for note in imported.notes if "changed in place without gradients" in note]
+    x = torch.randn(3, 4)
+    assert relative(call(kernel_of(imported), (x,)), call(module, (x,))) < TOLERANCE
+
+
+class Straight(torch.autograd.Function):
+    """A step with the gradient of a line."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ARG004 -- so torch calls it
+        return x.relu()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
+        return gradients[0]
+
+
+@pytest.mark.parametrize("dynamic_batch", [True, False])
+def test_a_gradient_of_its_own_is_said_to_be_left_out(dynamic_batch: bool) -> None:
+    module = TwoLayers(lambda a, b, x: b(Straight.apply(Straight.apply(a(x)))))
+    imported = import_with_weights(module, torch.randn(2, 4), dynamic_batch=dynamic_batch)
+    assert [note for note in imported.notes if "gradient" in note] == [
+        "`Straight` has a gradient of its own, which is not kept: training takes that of what it computes"
+    ]
+    assert imported.notes[0] in imported.blueprint.description
+    again = import_with_weights(TwoLayers(lambda a, b, x: b(a(x).relu())), torch.randn(2, 4))
+    assert again.notes == ()
+    assert Straight.apply(torch.ones(2)).tolist() == [1, 1]
+
+
 # ---------------------------------------------------------------- what is refused
+
+
+def test_a_change_inside_a_region_of_what_is_used_outside_is_refused() -> None:
+    def viewed_before(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+        y = a(x)
+        seen = y.view(-1, 2, 2)
+        with torch.no_grad():
+            y.mul_(2)
+        return seen + 1
+
+    def viewed_inside(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+        y = a(x)
+        with torch.no_grad():
+            y.view(-1, 2, 2).mul_(2)
+        return b(y)
+
+    def given_twice(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
+        y = a(x)
+        seen = y.view(-1, 2, 2)
+        with torch.autocast("cpu", enabled=False):
+            y.mul_(2)
+            return seen + 1
+
+    for function in (viewed_before, viewed_inside, given_twice):
+        with pytest.raises(ImporterError, match="it changes a tensor in place that is used outside too"):
+            import_module(TwoLayers(function), torch.randn(2, 4))
 
 
 def test_calls_without_an_op_are_all_named_with_their_places() -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
 from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
@@ -74,14 +75,14 @@ def export(module: nn.Module, example_inputs: Any, *, dynamic_batch: bool) -> Ex
     arguments, named = _told_apart(*_arguments(module, example_inputs))
     _check_call(module, arguments, named)
     notes: list[str] = []
-    with _evaluating(module):
+    with _evaluating(module), _functions_applied() as applied:
         if dynamic_batch:
             batched = _batched(arguments, named)
             if batched is not None:
                 found = _exported(module, *batched)
                 reason = _first_line(found) if isinstance(found, Exception) else _why_fixed(found)
                 if reason is None:
-                    return Exported(cast("ExportedProgram", found), open_batch=True, notes=())
+                    return Exported(cast("ExportedProgram", found), open_batch=True, notes=_said(applied))
                 notes.append(f"the batch is fixed: {reason}")
             else:
                 notes.append("the batch is fixed: the inputs have no first axis in common")
@@ -92,7 +93,34 @@ def export(module: nn.Module, example_inputs: Any, *, dynamic_batch: bool) -> Ex
             where=_where(module, found),
             hint=_BY_DATA if "DataDependent" in type(found).__name__ else _BY_TORCH,
         ) from found
-    return Exported(found, open_batch=False, notes=tuple(notes))
+    return Exported(found, open_batch=False, notes=(*notes, *_said(applied)))
+
+
+@contextmanager
+def _functions_applied() -> Generator[dict[str, None]]:
+    """Collect the names of the functions with gradients of their own that are applied for a while.
+
+    The export follows what they compute and tells nothing of them.
+    """
+    names: dict[str, None] = {}
+    apply = vars(Function)["apply"]
+
+    def noted(cls: type[Function], *arguments: Any, **named: Any) -> Any:
+        names[cls.__name__] = None
+        return apply.__get__(None, cls)(*arguments, **named)
+
+    Function.apply = classmethod(noted)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield names
+    finally:
+        Function.apply = apply
+
+
+def _said(applied: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        f"`{name}` has a gradient of its own, which is not kept: training takes that of what it computes"
+        for name in applied
+    )
 
 
 def _arguments(module: nn.Module, given: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:

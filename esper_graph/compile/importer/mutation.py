@@ -1,11 +1,11 @@
 """Tensors that are changed in place: which nodes stand for the same memory, and what they hold then."""
 
 import operator
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
 from torch import fx
 
-from esper_graph.compile.importer.aten import name_of, relation
+from esper_graph.compile.importer.aten import mutates, name_of, relation
 from esper_graph.compile.importer.call import Call, Raised
 from esper_graph.compile.importer.draft import CannotRaiseError
 from esper_graph.compile.importer.raisers.shape import cut
@@ -54,6 +54,32 @@ def rebind(call: Call, result: Raised, values: MutableMapping[fx.Node, Raised]) 
             raise CannotRaiseError("it changes a tensor in place of which another part is used later")
         result = _put_back(call, root, result, values)
         changed = source
+
+
+def changes_outside(
+    region: fx.Node, inner: fx.Graph, given: Mapping[fx.Node, fx.Node], *, nested: bool
+) -> bool:
+    """Tell whether a region changes tensors in place that it was given.
+
+    Args:
+        given: What each placeholder of the inner graph stands for outside.
+        nested: Whether the region is part of another one.
+
+    Raises:
+        CannotRaiseError: What is changed is seen by others, which the walk over the region would not tell.
+    """
+    calls = [one for one in inner.nodes if one.op == "call_function" and mutates(one.target)]
+    changed = {root_of(one.args[0]) for one in calls if isinstance(one.args[0], fx.Node)} & given.keys()
+    roots = {placeholder: root_of(outside) for placeholder, outside in given.items()}
+    for placeholder in changed:
+        memory = _reached([roots[placeholder]], lambda how: how is not None)
+        if (
+            any(user > region for one in memory for user in one.users)
+            or [*roots.values()].count(roots[placeholder]) > 1
+            or (nested and roots[placeholder].op == "placeholder")
+        ):
+            raise CannotRaiseError("it changes a tensor in place that is used outside too")
+    return bool(changed)
 
 
 def _put_back(call: Call, view: fx.Node, part: Raised, values: MutableMapping[fx.Node, Raised]) -> Wire:

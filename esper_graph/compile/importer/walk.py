@@ -12,7 +12,7 @@ from esper_graph.compile.importer.call import Call, Raised, dtype_name
 from esper_graph.compile.importer.constants import Constants
 from esper_graph.compile.importer.draft import CannotRaiseError, Draft, Place
 from esper_graph.compile.importer.folding import folded, leaves_of
-from esper_graph.compile.importer.mutation import rebind, root_of
+from esper_graph.compile.importer.mutation import changes_outside, rebind, root_of
 from esper_graph.compile.importer.opaque import keep
 from esper_graph.compile.importer.ownership import is_sole, is_table
 from esper_graph.compile.importer.raisers import RAISERS
@@ -24,6 +24,11 @@ from esper_graph.ops.dims import Dim, symbol, symbols
 
 _ABOUT_SIZES = ("_assert", "sym_constrain", "_check", "sym_numel", "sym_size", "sym_stride")
 """Calls that give no value of the network."""
+
+_NO_GRADIENT = (
+    "a tensor is changed in place without gradients: in training none pass it, "
+    "where torch lets them pass as if nothing had changed"
+)
 
 
 class Walk:
@@ -57,7 +62,7 @@ class Walk:
 
     def run(self) -> None:
         """Raise everything; what cannot be raised is collected, and what depends on it is left out."""
-        self.program.graph.eliminate_dead_code()
+        self.program.graph.eliminate_dead_code(_is_needed)
         self._enter()
         self._graph(self.program.graph)
 
@@ -215,21 +220,44 @@ class Walk:
             return Size(symbol(node.name))
 
     def _inlined(self, node: fx.Node, name: str) -> Raised:
-        """Walk over the inner graph of a region that only sets a mode, such as no_grad or autocast."""
+        """Walk over the inner graph of a region that only sets a mode, such as autocast.
+
+        No gradient passes the results of one without gradients.
+        """
         values = [self._value(one) for one in node.args]
         at = next((at for at, one in enumerate(values) if isinstance(one, fx.GraphModule)), None)
         if at is None or not name.startswith("wrap_with"):
             raise CannotRaiseError("control flow that depends on data has no place in a blueprint")
         inner: fx.Graph = values[at].graph
         given = [one for one in inner.nodes if one.op == "placeholder"]
+        outside = zip(given, node.args[at + 1 :], strict=True)
+        entering = {one: other for one, other in outside if isinstance(other, fx.Node)}
+        changed = changes_outside(node, inner, entering, nested=node.graph is not self.program.graph)
         self.values.update(zip(given, values[at + 1 :], strict=True))
         around = self._casting
         if name == "wrap_with_autocast":
             self._casting = bool(values[2])
         try:
-            return self._graph(inner)
+            found = self._graph(inner)
         finally:
             self._casting = around
+        if name == "wrap_with_set_grad_enabled" and values[0] is False:
+            if changed and _NO_GRADIENT not in self.notes:
+                self.notes.append(_NO_GRADIENT)
+            if any(map(self._is_differentiable, values[at + 1 :])):
+                return [self._detached(one, _place(node)) for one in found]
+        return found
+
+    def _detached(self, value: Raised, place: Place) -> Raised:
+        """Let no gradient pass."""
+        if isinstance(value, Wire) and self._is_differentiable(value):
+            return self.draft.add("detach", [value], {}, place)
+        return value
+
+    def _is_differentiable(self, value: Any) -> bool:
+        if isinstance(value, Weight):
+            return value.trainable
+        return isinstance(value, Wire) and self.draft.type(value).kind in ("float", "complex")
 
     def _arguments(self, node: fx.Node) -> Mapping[str, Any]:
         declared = arguments_of(node.target)
@@ -311,6 +339,19 @@ def _check(call: Call, result: Raised) -> None:
     for one, expected in zip(items_of(result), call.results, strict=False):
         if isinstance(one, Wire) and call.draft.type(one) != expected:
             raise CannotRaiseError(f"it was raised as {call.draft.type(one)}, and gives {expected}")
+
+
+def _is_needed(node: fx.Node) -> bool:
+    """Tell whether a call counts although nothing uses its results, as regions do that change tensors."""
+    inner = [_attribute(one) for one in node.all_input_nodes if one.op == "get_attr"]
+    changing = (
+        mutates(one.target)
+        for graph in inner
+        if isinstance(graph, fx.GraphModule)
+        for one in graph.graph.nodes
+        if one.op == "call_function"
+    )
+    return node.is_impure() or any(changing)
 
 
 def _attribute(node: fx.Node) -> Raised:
