@@ -20,6 +20,7 @@ from esper_graph.errors import (
     UnknownParentError,
     close_names,
 )
+from esper_graph.errors.blueprint import _BLUEPRINT_ERRORS
 
 ALL = [
     error
@@ -42,6 +43,12 @@ def test_the_picture_in_the_docstring_shows_every_error_once_under_its_base() ->
             assert words[0] not in drawn
             drawn[words[0]] = bases[depth - 1]
     assert drawn == {error.__name__: error.__bases__[0].__name__ for error in ALL}
+
+
+def test_every_error_goes_by_the_name_of_the_door() -> None:
+    assert {error.__module__ for error in ALL} == {"esper_graph.errors"}
+    error = pickle.loads(pickle.dumps(EsperGraphError("it is wrong", hint="do this")))
+    assert (type(error), error.hint) == (EsperGraphError, "do this")
 
 
 def test_a_message_is_sentence_then_place_then_hint() -> None:
@@ -70,7 +77,7 @@ def test_a_long_list_of_problems_is_cut_with_a_count() -> None:
     assert len(error.problems) == 30
 
 
-@pytest.mark.parametrize("kind", sorted(errors._BLUEPRINT_ERRORS))
+@pytest.mark.parametrize("kind", sorted(_BLUEPRINT_ERRORS))
 def test_every_kind_of_problem_has_its_class(kind: str) -> None:
     error = BlueprintError.of([Problem(kind, "wrong")])
     assert error.kind == kind
