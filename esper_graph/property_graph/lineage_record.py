@@ -124,6 +124,8 @@ def read_records(
         ...
         esper_graph.errors.RecordsRefusedError: these lineage records have 1 problem, and none was stored
           line 2 $.name: input should be a valid string
+        <BLANKLINE>
+        hint: mend these lines and import all of them again
     """
     found: dict[str, Placed] = {}
     problems: list[Problem] = []
