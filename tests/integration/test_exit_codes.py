@@ -71,6 +71,7 @@ CODES: dict[int, str] = {
         lineage blame root --node nothing
         lineage common
         lineage descendants root --stream --limit 1
+        lineage import {missing}
         lineage link alone root --kind nothing
         lineage orphans --limit 0
         lineage roots --as-of 2026-01-01T00:00Z
@@ -147,6 +148,7 @@ CODES: dict[int, str] = {
         blueprint register {text}
         blueprint validate {text}
         blueprint diff root {text}.json
+        lineage import {text}
         evolve apply root --set fc1.nothing=1
         evolve apply root --set fc1.out_features=9 --no-repair
         template make transformer_block d_model=7
