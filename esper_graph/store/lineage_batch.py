@@ -94,9 +94,9 @@ class Batch:
                 raise _StaleError
             claim(transaction, parents)
             transaction.run(get("lineage/import_external_parents"), {"rows": rows.external, **actor})
-        if rows.metrics:
-            devices = [{"name": name, "values": values} for name, values in sorted(rows.metrics.items())]
-            transaction.run(get("lineage/import_metrics"), {"devices": devices, **identified, **actor})
+        for device, values in sorted(rows.metrics.items()):
+            asked = {"rows": values, "device": device, **identified, **actor}
+            transaction.run(get("lineage/import_metrics"), asked)
         if rows.tags:
             transaction.run(get("lineage/import_tags"), {"rows": rows.tags})
         names = [row["id"] for row in rows.records]

@@ -144,7 +144,10 @@ def test_two_derivations_of_one_kind_from_one_parent_are_two(registry: Blueprint
 
 def test_there_is_one_event_for_each_thousand(registry: BlueprintRegistry) -> None:
     told: list[tuple[int, int | None]] = []
-    chain = [record("m0000"), *(record(f"m{one:04}", f"m{one - 1:04}") for one in range(1, 2_300))]
+    chain = [
+        record(f"m{one:04}", *([f"m{one - 1:04}"] if one else []), metrics={"cpu": {"accuracy": one / 2_300}})
+        for one in range(2_300)
+    ]
     found = registry.import_lineage(chain[::-1], progress=lambda done, total: told.append((done, total)))
     assert len(found.imported) == 2_300
     assert told == [(1_000, 2_300), (2_000, 2_300), (2_300, 2_300)]
@@ -152,6 +155,7 @@ def test_there_is_one_event_for_each_thousand(registry: BlueprintRegistry) -> No
     assert sorted(one["concerned"] for one in events) == [300, 1_000, 1_000]
     assert registry.metadata("m2299").generation == 2_299
     assert len(registry.ancestor_ids("m2299")) == 2_299
+    assert len(registry.ranking("accuracy", min_value=0.5)) == 1_150
 
 
 # ---------------------------------------------------------------- again, and beside others
