@@ -3,7 +3,6 @@
 import io
 import re
 import threading
-import time
 import warnings as python_warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from esper_graph.compile.folding import Folded
     from esper_graph.compile.weights import Tensors, Weights
 
-_BIG = 512 * 1024 * 1024
 _ONE_AT_A_TIME = threading.Lock()
 """torch's script compiler now and then fails when two threads use it."""
 
@@ -48,7 +46,6 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
     """
     from esper_graph.compile.folding import folded
 
-    started = time.perf_counter()
     blueprint = job.blueprint
     blueprint.validate()
     named, job = job, _written_out(job)
@@ -64,12 +61,10 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
     data = rewrite(archive, name, facts_text(facts), _kept(given, final))
     gone = {node.id for node in job.blueprint.nodes} - {node.id for node in final.job.blueprint.nodes}
     parameters = sum(slot.parameter.size for slot in program.slots if slot.parameter.trainable)
-    warnings = [f"the kernel has {len(data) // 2**20} MiB"] if len(data) > _BIG else []
     return CompileResult(
         data=data,
         digest=digest_of(data),
         fingerprint=blueprint.fingerprint,
-        content_digest=blueprint.content_digest,
         mode=job.mode,
         backend=BACKEND,
         profile=PROFILE,
@@ -77,12 +72,9 @@ def compile_blueprint(job: CompileJob) -> CompileResult:
         passes=passes,
         seed=job.seed,
         torch_version=str(facts["torch"]),
-        esper_graph_version=str(facts["esper_graph"]),
         parameters=parameters,
         weights=None if job.weights is None else job.weights.digest,
         hints=(*hints_of(job.blueprint), *final.hints, *marks_of(job.blueprint, gone)),
-        warnings=tuple(warnings),
-        compile_ms=(time.perf_counter() - started) * 1e3,
     )
 
 

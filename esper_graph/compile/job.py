@@ -76,19 +76,15 @@ class CompileResult:
         data: The bytes of the kernel; equal for equal jobs, torch versions and esper_graph versions.
         digest: SHA-256 of the bytes.
         fingerprint: Of the blueprint.
-        content_digest: Of the blueprint.
         passes: What the blueprint went through, each as `name@version`.
         parameters: Trainable numbers in the kernel.
         weights: Digest of the weights that were given; None where they are initial ones.
         hints: Every hint that is not the default, and what became of it.
-        warnings: What the user of the kernel should know.
-        compile_ms: Time of the whole compilation.
     """
 
     data: bytes = field(repr=False)
     digest: str
     fingerprint: str
-    content_digest: str
     mode: Mode
     backend: str
     profile: str
@@ -96,12 +92,9 @@ class CompileResult:
     passes: tuple[str, ...]
     seed: int
     torch_version: str
-    esper_graph_version: str
     parameters: int
     weights: str | None = None
     hints: tuple[Hint, ...] = ()
-    warnings: tuple[str, ...] = ()
-    compile_ms: float = 0.0
 
     @property
     def size_bytes(self) -> int:

@@ -47,7 +47,7 @@ def folded(op: Operator, kind: str, budget: Budget) -> Any:
     compute = TENSORS.get(kind)
     if compute is None:
         return None
-    budget.take(_bound(op, kind, inputs))
+    budget.take(_bound(kind, inputs))
     try:
         found = compute(op)
     except (RuntimeError, IndexError, ValueError, TypeError, OverflowError) as error:
@@ -61,7 +61,7 @@ def folded(op: Operator, kind: str, budget: Budget) -> Any:
     return result
 
 
-def _bound(op: Operator, kind: str, inputs: list[Known]) -> int:
+def _bound(kind: str, inputs: list[Known]) -> int:
     """Return how many elements a result has at most."""
     counts = [one.tensor.numel() for one in inputs]
     if kind in ("Expand", "ConstantOfShape", "Tile"):

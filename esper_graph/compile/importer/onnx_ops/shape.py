@@ -109,7 +109,7 @@ def _slice(op: Operator) -> Any:
     value = op.input(0)
     starts, ends, axes, steps = slice_parts(op)
     if isinstance(value, Spread):
-        return _slice_spread(op, value, starts, ends, axes, steps)
+        return _slice_spread(value, starts, ends, axes, steps)
     x = op.wire(value)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         size = op.items(x)[axis]
@@ -123,7 +123,7 @@ def _slice(op: Operator) -> Any:
 
 
 def _slice_spread(
-    op: Operator, value: Spread, starts: list[int], ends: list[int], axes: list[int], steps: list[int]
+    value: Spread, starts: list[int], ends: list[int], axes: list[int], steps: list[int]
 ) -> Spread:
     shape, tensor = list(value.shape), value.known.tensor
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
