@@ -46,6 +46,7 @@ from esper_graph.errors.base import (
     ConfigError,
     EsperGraphError,
     close_names,
+    counted,
     suggestion,
 )
 from esper_graph.errors.blueprint import (
@@ -131,6 +132,7 @@ __all__ = [
     "UnknownQueryError",
     "UntrustedKernelError",
     "close_names",
+    "counted",
     "suggestion",
 ]
 

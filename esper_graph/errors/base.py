@@ -15,6 +15,11 @@ def suggestion(close: Sequence[str]) -> str | None:
     return f"did you mean {' or '.join(f'`{name}`' for name in close)}?" if close else None
 
 
+def counted(number: int, noun: str) -> str:
+    """Say how many: `1 call`, `2 calls`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class EsperGraphError(Exception):
     """Base of all errors of this package.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from esper_graph.errors.base import EsperGraphError, suggestion
+from esper_graph.errors.base import EsperGraphError, counted, suggestion
 from esper_graph.errors.blueprint import Problem
 
 
@@ -65,7 +65,7 @@ class RecordsRefusedError(LineageError, ValueError):
         if count > self._SHOWN:
             shown.append(f"and {count - self._SHOWN:,} more")
         super().__init__(
-            f"these lineage records have {count:,} problem{'s' if count != 1 else ''}, and none was stored",
+            f"these lineage records have {counted(count, 'problem')}, and none was stored",
             where=shown,
             hint=next(
                 (one.hint for one in self.problems if one.hint),
@@ -95,7 +95,7 @@ class MergeConflictError(EvolutionError):
         self.right = right
         self.base = base
         self.conflicts = tuple(conflicts)
-        count = f"{len(self.conflicts)} conflict{'s' if len(self.conflicts) != 1 else ''}"
+        count = counted(len(self.conflicts), "conflict")
         super().__init__(
             f"`{left}` and `{right}` cannot be merged over `{base}`: {count}",
             where=[str(conflict) for conflict in self.conflicts],

@@ -11,7 +11,7 @@ import json
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from esper_graph.errors import BlueprintError
+from esper_graph.errors import BlueprintError, counted
 from esper_graph.ir.blocks import BLOCK, definition_of, definitions
 from esper_graph.ir.graph import Feed, Graph
 from esper_graph.ir.specs import NodeSpec, thaw
@@ -152,13 +152,13 @@ def _facts(blueprint: "BlueprintIR") -> str:
     sizes = ", ".join(f"{name}={size}" for name, size in total.binding.items())
     work = f"{total.parameters:,} parameters, {total.flops:,} FLOPs"
     if total.uncounted:
-        work += f" and those of {len(total.uncounted)} nodes that are not known"
+        work += f" and those of {counted(len(total.uncounted), 'node')} that are not known"
     return f"{fingerprint}  {size}  {work}{f' at {sizes}' if sizes else ''}"
 
 
 def _parameters(blueprint: "BlueprintIR", place: int) -> str:
     count = own_parameters(blueprint, place)
-    return f"{count:,} parameter{'s' if count > 1 else ''}" if count else ""
+    return counted(count, "parameter") if count else ""
 
 
 def _line(graph: Graph, place: int, blocks: Container[object]) -> str:

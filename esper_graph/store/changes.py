@@ -9,7 +9,14 @@ from dataclasses import replace
 from pydantic import TypeAdapter, ValidationError
 
 from esper_graph.config import Manifest, load_manifest
-from esper_graph.errors import BlueprintNotFoundError, ConfigError, IdTakenError, LineageError, StoreError
+from esper_graph.errors import (
+    BlueprintNotFoundError,
+    ConfigError,
+    IdTakenError,
+    LineageError,
+    StoreError,
+    counted,
+)
 from esper_graph.ir.specs import ID_CHARACTERS, Id, Tag
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
@@ -150,13 +157,14 @@ def purge(engine: Engine, blueprint_id: str, operation: Operation) -> None:
         if state["children"]:
             children = sorted(set(state["children"]))
             raise LineageError(
-                f"`{blueprint_id}` cannot be purged: {len(children)} blueprints derive from it",
+                f"`{blueprint_id}` cannot be purged: it is a parent of {counted(len(children), 'blueprint')}",
                 where=[f"child  {child}" for child in children[:5]],
                 hint="archive it instead: that hides it and keeps the family whole",
             )
         if state["deployments"]:
             raise StoreError(
-                f"`{blueprint_id}` cannot be purged: {len(state['deployments'])} deployments run its kernels",
+                f"`{blueprint_id}` cannot be purged: its kernels run in "
+                f"{counted(len(state['deployments']), 'deployment')}",
                 where=[f"deployment  {name}" for name in sorted(state["deployments"])[:5]],
                 hint="end them first, or archive the blueprint",
             )

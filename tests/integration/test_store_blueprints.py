@@ -516,7 +516,7 @@ def test_a_leaf_is_purged_whole_and_leaves_a_tombstone(store: Engine) -> None:
     save(store, perceptron(3))
     before = store.read(COUNT)
     save(store, perceptron(4, parents=("mlp_3",)), perceptron(4, "nick"))
-    with pytest.raises(LineageError, match="1 blueprints derive from it"):
+    with pytest.raises(LineageError, match="it is a parent of 1 blueprint\\n"):
         changes.purge(store, "mlp_3", operation("blueprint.purge"))
     purging = operation("blueprint.purge", reason="a mistake")
     for _ in range(2):

@@ -11,7 +11,7 @@ from esper_graph.compile.importer.exporting import export
 from esper_graph.compile.importer.naming import node_ids
 from esper_graph.compile.importer.values import Wire
 from esper_graph.compile.importer.walk import Walk
-from esper_graph.errors import ImporterError
+from esper_graph.errors import ImporterError, counted
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.build import Builder
 from esper_graph.ir.build import Wire as Built
@@ -127,7 +127,7 @@ def import_with_weights(
     if refused:
         kinds = sorted({op for op, _, _ in refused})
         raise ImporterError(
-            f"`{title}` has {len(refused)} calls that no op stands for: {', '.join(kinds)}",
+            f"`{title}` has {counted(len(refused), 'call')} that no op stands for: {', '.join(kinds)}",
             refused=refused,
             hint="write the module without them" if opaque else _OPAQUE_HINT,
         )
@@ -187,7 +187,7 @@ def build(
     limits = {limit: value for limit, value in (("max_nodes", max_nodes), ("max_depth", max_depth)) if value}
     if max_nodes:
         limits["max_edges"] = _EDGES * max_nodes
-    more = [f"and {len(notes) - _NOTES} more notes"] if len(notes) > _NOTES else []
+    more = [f"and {counted(len(notes) - _NOTES, 'more note')}"] if len(notes) > _NOTES else []
     description = "; ".join([f"imported from {source}", *notes[:_NOTES], *more])
     builder = Builder(id, name=name, tags=list(tags), description=description, limits=limits)
     alive = draft.alive()

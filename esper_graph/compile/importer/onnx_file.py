@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from esper_graph.compile.importer.importing import Imported, build
-from esper_graph.errors import ConfigError, ImporterError
+from esper_graph.errors import ConfigError, ImporterError, counted
 
 
 def import_onnx(
@@ -69,7 +69,7 @@ def import_onnx(
     if walk.refused:
         kinds = sorted({op for op, _, _ in walk.refused})
         raise ImporterError(
-            f"`{title}` has {len(walk.refused)} nodes that no op stands for: {', '.join(kinds)}",
+            f"`{title}` has {counted(len(walk.refused), 'node')} that no op stands for: {', '.join(kinds)}",
             refused=walk.refused,
             hint="export the model without them",
         )

@@ -127,7 +127,7 @@ def test_its_work_is_not_known_and_said_to_be_so() -> None:
     assert total.uncounted == ("call",)
     assert (total.macs, total.elementwise, total.activation_bytes) == (0, 0, 2 * 3 * 4 * 4)
     assert [node.known for node in total.nodes] == [True, False, True]
-    assert "0 FLOPs and those of 1 nodes that are not known" in listing(blueprint)
+    assert "0 FLOPs and those of 1 node that are not known" in listing(blueprint)
     with pytest.raises(UnknownOpError, match=r"the work of `call` is not known: `aten.cumprod.default`"):
         blueprint.node("call").estimate_flops()
 
