@@ -12,6 +12,7 @@ from esper_graph.search.values import Interval, Span
 
 Condition = dict[str, Any]
 EVERYWHERE = Interval()
+_BESIDE = frozenset({"link", "metric", "kind", "kernel"})  # about the nodes beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Known:
 
 
 def conditions(filter_: Filter, known: Known, *, leaving_out: Iterable[Term] = ()) -> list[Condition]:
-    """Write the terms of a filter as conditions.
+    """Write the terms of a filter as conditions: those about the blueprint itself first, which cost less.
 
     Args:
         leaving_out: Terms that hold anyway, by where the search begins or what it is ordered by.
@@ -44,11 +45,12 @@ def conditions(filter_: Filter, known: Known, *, leaving_out: Iterable[Term] = (
         {"kind": "signature", "texts": dict.fromkeys(texts, True), "wanted": True}
         for texts in known.signatures
     ]
-    return shapes + [
+    written = shapes + [
         {**_condition(term, known), "wanted": not term.negated}
         for term in filter_.terms
         if not any(term is one for one in left_out) and (term.field is None or term.field.kind != "shape")
     ]
+    return sorted(written, key=lambda one: one["kind"] in _BESIDE)
 
 
 def has_value(field: Field, device: str | None, known: Known, *, wanted: bool) -> Condition:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import islice
 
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.places import places
@@ -27,9 +28,9 @@ def _fill(engine: Engine, name: str) -> None:
 
 
 def _compute(engine: Engine, lacking: str, row_of: Callable[[Row], Row], setting: str) -> None:
-    """Write what Cypher cannot compute."""
-    while found := engine.read(get(lacking), {"limit": _BATCH}):
-        rows = [row_of(row) for row in found]
+    """Write what Cypher cannot compute; what lacks it is looked for once."""
+    found = map(row_of, engine.stream(get(lacking)))
+    while rows := list(islice(found, _BATCH)):
         engine.write(
             lambda transaction, rows=rows: transaction.run(get(setting), {"rows": rows}),
             name=setting,
