@@ -120,6 +120,13 @@ def read_json(text: str | bytes) -> Any:
     """
     if len(text) > MAX_BYTES:
         _refuse(f"the document is longer than {MAX_BYTES >> 20} MiB", "$")
+    try:
+        return _READER.decode(text if isinstance(text, str) else text.decode("utf-8"))
+    except (ValueError, RecursionError):  # read again, to say what is wrong and where
+        return _read_slowly(text)
+
+
+def _read_slowly(text: str | bytes) -> Any:
     strange: list[_Strange] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -154,6 +161,23 @@ def read_json(text: str | bytes) -> Any:
         first = strange[0]
         _refuse(first.message, _path_of(first, data) or "$")
     return data
+
+
+def _pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(items)
+    if len(found) < len(items):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _number(literal: str) -> float:
+    value = float(literal)
+    if not isfinite(value):
+        raise ValueError("a number is not finite")
+    return value
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_number, parse_float=_number)
 
 
 class _Strange:
