@@ -16,7 +16,7 @@ WITH e, datetime() AS now
 UNWIND $rows AS row
 CREATE (b:Blueprint:Named {id: row.id, handle: row.id, lineage_only: true, name: row.name,
                            description: row.description, author: row.author, version: row.version,
-                           generation: row.generation, status: 'registered', operation_id: $operation_id,
+                           generation: row.generation, status: 'registered',
                            created_at: datetime(row.created_at), registered_at: now})
 CREATE (e)-[:CONCERNS]->(b)
 RETURN count(b) AS written;

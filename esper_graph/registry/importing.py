@@ -38,13 +38,15 @@ class Importing(OpenStore):
                 problems are named with their lines, and nothing is stored.
             LineageCycleError: Records would be their own ancestors; nothing is stored.
         """
+        from esper_graph.store.collecting import seldom_collected
         from esper_graph.store.lineage_records import import_records
 
-        return import_records(
-            self.engine,
-            read_records(records, self.manifest, new_device=new_device),
-            lambda: self._operation("lineage.import", actor, reason),
-            self.manifest,
-            external_parents=external_parents,
-            progress=progress,
-        )
+        with seldom_collected():
+            return import_records(
+                self.engine,
+                read_records(records, self.manifest, new_device=new_device),
+                lambda: self._operation("lineage.import", actor, reason),
+                self.manifest,
+                external_parents=external_parents,
+                progress=progress,
+            )

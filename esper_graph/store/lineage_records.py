@@ -18,7 +18,6 @@ from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.lineage_record import LineageRecord, Placed, problem_of
 from esper_graph.property_graph.records import LineageImport, Operation
 from esper_graph.property_graph.rows import derivations_from
-from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine, Row
 from esper_graph.store.lineage_batch import Batch, height, states
 from esper_graph.store.lineage_rows import Surroundings
@@ -53,26 +52,23 @@ def import_records(
         LineageCycleError: Records would be their own ancestors; nothing is written. Where a record arrives as
             the parent that its own ancestor waits for, the batches before it are.
     """
-    with seldom_collected():
-        outside = {
-            one.parent_id for _, record in placed.values() for one in record.derivations
-        } - placed.keys()
-        found = _states(engine, [*placed, *sorted(outside)])
-        known, problems = _known(engine, placed, found)
-        external = outside - found.keys()
-        if not external_parents:
-            problems += _unknown_parents(placed, external)
-        if problems:
-            raise RecordsRefusedError(sorted(problems, key=_line))
-        new = [placed[name] for name in _parents_first(placed) if name not in known]
-        around = Surroundings(
-            heights={one["id"]: height(one) for one in found.values()},
-            ids={name: one["id"] for name, one in found.items() if name != one["id"]},
-            external=external,
-            manifest=manifest,
-        )
-        derivations = _write(engine, new, lambda: Batch(make_operation(), around), progress)
-        kept = {one.parent_id for _, record in new for one in record.derivations} & around.external
+    outside = {one.parent_id for _, record in placed.values() for one in record.derivations} - placed.keys()
+    found = _states(engine, [*placed, *sorted(outside)])
+    known, problems = _known(engine, placed, found)
+    external = outside - found.keys()
+    if not external_parents:
+        problems += _unknown_parents(placed, external)
+    if problems:
+        raise RecordsRefusedError(sorted(problems, key=_line))
+    new = [placed[name] for name in _parents_first(placed) if name not in known]
+    around = Surroundings(
+        heights={one["id"]: height(one) for one in found.values()},
+        ids={name: one["id"] for name, one in found.items() if name != one["id"]},
+        external=external,
+        manifest=manifest,
+    )
+    derivations = _write(engine, new, lambda: Batch(make_operation(), around), progress)
+    kept = {one.parent_id for _, record in new for one in record.derivations} & around.external
     return LineageImport(
         imported=tuple(record.id for _, record in new),
         known=tuple(name for name in placed if name in known),
@@ -157,8 +153,8 @@ def _differences(record: LineageRecord, row: Row, states: Mapping[str, Row]) -> 
     """Say what a record says that the one in the store does not."""
     held: Mapping[str, Any] = row["properties"]
     for name in ("name", "description", "author"):
-        if held[name] != getattr(record, name):
-            yield f"with the {name} {held[name]!r}, not {getattr(record, name)!r}"
+        if held.get(name, "") != getattr(record, name):
+            yield f"with the {name} {held.get(name, '')!r}, not {getattr(record, name)!r}"
     if record.created_at is not None and held["created_at"] != record.created_at:
         yield f"created at {held['created_at'].isoformat()}, not {record.created_at.isoformat()}"
     derivations = derivations_from(row["derivations"])

@@ -65,7 +65,7 @@ class Rows:
             {
                 "id": record.id,
                 "name": record.name,
-                "description": record.description,
+                "description": record.description or None,
                 "author": record.author,
                 "created_at": (record.created_at or operation.at).isoformat(),
             }
