@@ -14,5 +14,6 @@ OPTIONAL MATCH (b)-[d:DERIVED_FROM|REDISCOVERED_FROM]->(p:Blueprint)
 WHERE ($rediscoveries OR type(d) = 'DERIVED_FROM') AND ($as_of IS NULL OR d.registered_at <= datetime($as_of))
 WITH b, collect(DISTINCT p.id) AS parents
 RETURN b.id AS id, coalesce(b.name, '') AS name, parents, parents AS onward,
-       [(b)-[e:DERIVED_FROM_EXTERNAL]->(x) WHERE $as_of IS NULL OR e.registered_at <= datetime($as_of) | x.id] AS outside
+       [(b)-[e:DERIVED_FROM_EXTERNAL]->(x)
+        WHERE $as_of IS NULL OR e.registered_at <= datetime($as_of) | x.id] AS outside
 ORDER BY id;

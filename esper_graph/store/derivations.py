@@ -37,6 +37,15 @@ def record_of(child: str, parent: str, relationship: str, properties: Mapping[st
     )
 
 
+def record_of_list(child: str, values: Sequence[Any]) -> DerivationRecord:
+    """Make the record of a derivation that came as a list of `lineage/derivations_above`.
+
+    Raises:
+        IntegrityError: It does not say what it is.
+    """
+    return _record(child, *values)
+
+
 def records_of(
     children: Sequence[str], parents: Sequence[str], types: Sequence[str], row: Row
 ) -> tuple[DerivationRecord, ...]:

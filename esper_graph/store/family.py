@@ -37,9 +37,27 @@ class Family:
                 below[parent].append(member)
         return below
 
+    @cached_property
+    def order(self) -> list[str] | None:
+        """The members with parents before their children; None where rediscoveries lead in a circle.
+
+        Example:
+            >>> Family({}, {"b": ("a", "a"), "a": ()}).order
+            ['a', 'b']
+            >>> Family({}, {"b": ("a",), "a": ("b",)}).order
+        """
+        waiting = {member: len(above) for member, above in self.parents.items()}
+        ready = [member for member, count in waiting.items() if not count]
+        for member in ready:  # grows while it is walked
+            for child in self.children[member]:
+                waiting[child] -= 1
+                if not waiting[child]:
+                    ready.append(child)
+        return ready if len(ready) == len(self.parents) else None
+
     def above(self, starts: Iterable[str]) -> "Family":
         """Only the starts and what they descend from."""
-        return self.only(levels(self.parents, starts))
+        return self.only(reached(self.parents, starts))
 
     def only(self, members: Iterable[str]) -> "Family":
         """Only some members, and the derivations between them."""
@@ -80,24 +98,21 @@ def levels(onward: Onward, starts: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def in_order(family: Family) -> list[str] | None:
-    """List the members with parents before their children; None where they derive in a circle.
-
-    Only rediscoveries can lead in a circle.
+def reached(onward: Onward, starts: Iterable[str]) -> set[str]:
+    """Find the starts and whatever can be reached, where it does not matter how far it is.
 
     Example:
-        >>> in_order(Family({}, {"b": ("a", "a"), "a": ()}))
+        >>> sorted(reached({"c": ("b",), "b": ("a",), "a": (), "d": ("a",)}, "b"))
         ['a', 'b']
-        >>> in_order(Family({}, {"b": ("a",), "a": ("b",)}))
     """
-    waiting = {member: len(above) for member, above in family.parents.items()}
-    ready = [member for member, count in waiting.items() if not count]
-    for member in ready:  # grows while it is walked
-        for child in family.children[member]:
-            waiting[child] -= 1
-            if not waiting[child]:
-                ready.append(child)
-    return ready if len(ready) == len(family.parents) else None
+    found = set(starts)
+    waiting = list(found)
+    for member in waiting:  # grows while it is walked
+        for other in onward[member]:
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return found
 
 
 def circles(family: Family) -> dict[str, int]:
@@ -212,17 +227,19 @@ def fetch(engine: Engine, query: str, view: View, **parameters: object) -> Famil
         query: Name of the query, without what the view adds to it.
     """
     (row,) = engine.read(get(query + view.suffix), {**parameters, "as_of": view.at})
-    ids: list[str] = row["ids"]
+    return family_of(row["ids"], row["names"], row["parents"])
+
+
+def family_of(ids: Sequence[str], names: Iterable[str], parents: Iterable[list[str]]) -> Family:
+    """Make a family of lists that go together."""
     known = set(ids)
-    parents: dict[str, list[str]] = dict(zip(ids, row["parents"], strict=True))
-    others = {
-        member: [p for p in above if p not in known]
-        for member, above in parents.items()
-        if not known.issuperset(above)
-    }
-    for member in others:
-        parents[member] = [p for p in parents[member] if p in known]
-    return Family(dict(zip(ids, row["names"], strict=True)), parents, others)
+    inside = dict(zip(ids, parents, strict=True))
+    others: dict[str, list[str]] = {}
+    for member, above in inside.items():
+        if not known.issuperset(above):
+            others[member] = [parent for parent in above if parent not in known]
+            inside[member] = [parent for parent in above if parent in known]
+    return Family(dict(zip(ids, names, strict=True)), inside, others)
 
 
 def above(engine: Engine, blueprint_id: str, view: View) -> Family:

@@ -1,12 +1,12 @@
 """A family tree folded where it is large: what is left out is counted where it would be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.kinship import Branch
 from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import Family, in_order, levels
+from esper_graph.store.family import Family, levels
 from esper_graph.store.lineage import whole_tree
 from esper_graph.store.outside import marked
 from esper_graph.store.reach import NOW, View, require_count
@@ -87,15 +87,18 @@ def folded_tree(
 
 def drawn_parents(family: Family, generations: Mapping[str, int]) -> dict[str, str | None]:
     """Choose below which parent each member is drawn: the first of those that are nearest to a root."""
-    return {
-        member: min(
-            (parent for parent in family.parents[member] if generations[parent] == generation - 1),
-            default=None,
+    drawn: dict[str, str | None] = {}
+    for member, generation in generations.items():
+        if not generation:
+            drawn[member] = None
+            continue
+        parents = family.parents[member]
+        drawn[member] = (
+            parents[0]  # of most
+            if len(parents) == 1
+            else min(parent for parent in parents if generations[parent] == generation - 1)
         )
-        if generation
-        else None
-        for member, generation in generations.items()
-    }
+    return drawn
 
 
 def descendant_counts(family: Family, wanted: Iterable[str]) -> dict[str, int]:
@@ -106,7 +109,7 @@ def descendant_counts(family: Family, wanted: Iterable[str]) -> dict[str, int]:
         >>> sorted(descendant_counts(family, "abd").items())
         [('a', 3), ('b', 1), ('d', 0)]
     """
-    order = in_order(family) if len(family.parents) <= _COUNTED_AT_ONCE else None
+    order = family.order if len(family.parents) <= _COUNTED_AT_ONCE else None
     if order is None:
         return {member: len(levels(family.children, [member])) - 1 for member in wanted}
     last_first = list(reversed(order))
@@ -129,6 +132,8 @@ def _way_down(above: Mapping[str, str | None], blueprint_id: str) -> list[str]:
     return found
 
 
-def _nearest_first(parents: Iterable[str], first: str | None) -> tuple[str, ...]:
+def _nearest_first(parents: Sequence[str], first: str | None) -> tuple[str, ...]:
+    if first is not None and len(parents) == 1:  # of most
+        return (first,)
     others = sorted(set(parents) - {first})
     return tuple(others) if first is None else (first, *others)

@@ -13,7 +13,7 @@ from esper_graph.property_graph.kinship import CommonAncestor, FamilyMember, Gen
 from esper_graph.property_graph.records import Relative
 from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import above, above_all, below, circles, cut, in_order, levels, longest
+from esper_graph.store.family import above, above_all, below, circles, cut, levels, longest
 from esper_graph.store.outside import marked
 from esper_graph.store.reach import NOW, View, each_once, require_count
 
@@ -155,7 +155,7 @@ def depth(engine: Engine, blueprint_id: str, *, view: View = NOW) -> GenerationD
             hint="ask without rediscoveries",
         )
     up, down = above(engine, blueprint_id, view), below(engine, blueprint_id, view)
-    older, newer = in_order(up), in_order(down)
+    older, newer = up.order, down.order
     if older is None or newer is None:
         raise QueryError(
             f"the derivations around `{blueprint_id}` form a circle",

@@ -18,9 +18,9 @@ from esper_graph.property_graph.records import DerivationRecord, Relative
 from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.derivations import chain_of, record_of
 from esper_graph.store.engines import Engine, Row
-from esper_graph.store.family import Family, above, below, cut, fetch, levels, relatives, require
+from esper_graph.store.family import Family, above, cut, fetch, levels, reached, relatives, require
 from esper_graph.store.link import link
-from esper_graph.store.matching import matching
+from esper_graph.store.matching import fetch_matching
 from esper_graph.store.outside import external_ancestors, marked
 from esper_graph.store.paths import paths, shortest
 from esper_graph.store.reach import ALL, NOW, SUFFIX, Reach, View, require_count
@@ -147,7 +147,7 @@ def whole_tree(engine: Engine, blueprint_id: str, view: View) -> tuple[Family, l
         )
         return family, sorted(starts), bool(up.others)
     require(engine, family, [blueprint_id], view)
-    over = levels(family.parents, [blueprint_id])
+    over = reached(family.parents, [blueprint_id])
     external = not family.others.keys().isdisjoint(over)  # whose parents in the store are all members
     if view.rediscoveries:
         return family, _without_parents(engine, list(over), view), external
@@ -261,13 +261,16 @@ def _relatives(engine: Engine, direction: _Direction, blueprint_id: str, reach: 
 
 def _whole(engine: Engine, direction: _Direction, blueprint_id: str, reach: Reach) -> Answer[Relative]:
     """Fetch a family whole, and cut it here."""
-    view, which = reach.view, reach.which
-    family = (above if direction.upwards else below)(engine, blueprint_id, view)
-    onward = family.parents if direction.upwards else family.children
-    found = levels(onward, [blueprint_id])
-    kept = matching(engine, list(found), which, view) if which.narrows else None
+    view, which, query = reach.view, reach.which, f"{direction.member}s"
+    if which.narrows:
+        family, kept = fetch_matching(engine, query, view, blueprint_id, which)
+    else:
+        family, kept = fetch(engine, query, view, id=blueprint_id), None
+    require(engine, family, [blueprint_id], view)
+    found = levels(family.parents if direction.upwards else family.children, [blueprint_id])
+    external = direction.upwards and not family.others.keys().isdisjoint(found)
     answer = relatives(family, found, start=blueprint_id, kept=kept, reach=reach)
-    return marked(answer, external=direction.upwards and bool(family.others))
+    return marked(answer, external=external)
 
 
 def _walk_from(fetch_level: Fetch, blueprint_id: str, reach: Reach) -> tuple[Walk, bool]:

@@ -7,14 +7,17 @@ is begun leads to the goal, so that the work is bounded by what is returned.
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise, product
+from typing import Any
 
 from esper_graph.property_graph.answer import Answer
+from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import DerivationRecord
 from esper_graph.store.collecting import seldom_collected
-from esper_graph.store.derivations import derivations_of
+from esper_graph.store.derivations import record_of_list
 from esper_graph.store.engines import Engine
-from esper_graph.store.family import Family, above_all, in_order, levels
+from esper_graph.store.family import Family, family_of, levels, require
 from esper_graph.store.reach import NOW, View, require_count
 
 Way = tuple[DerivationRecord, ...]
@@ -40,17 +43,17 @@ def paths(engine: Engine, one: str, other: str, *, limit: int = 100, view: View 
         QueryError: One was not known then, or the limit is below 1.
     """
     require_count("limit", limit, 1)
+    ancestry = _ancestry(engine, one, other, view)
     if one == other:
-        _directions(engine, one, other, view)
         return Answer([()])
     found: list[Way] = []
     total: int | None = 0
     more = False
-    for child, ancestor, between in _directions(engine, one, other, view):
+    for child, ancestor, between in _directions(ancestry.family, one, other):
         count = ways(between, child, ancestor)
         total = None if total is None or count is None else total + count
         room = limit - len(found) + 1
-        made = _made(engine, between, child, ancestor, room, view)
+        made = _made(ancestry, between, child, ancestor, room)
         more = more or len(made) == room
         found += made[: limit - len(found)]
     return Answer(found, truncated_by="limit", total=total) if more else Answer(found)
@@ -58,25 +61,51 @@ def paths(engine: Engine, one: str, other: str, *, limit: int = 100, view: View 
 
 def shortest(engine: Engine, one: str, other: str, view: View) -> Way | None:
     """Find one shortest chain of derivations between two blueprints, or None; raises like `paths`."""
-    directions = _directions(engine, one, other, view)
+    ancestry = _ancestry(engine, one, other, view)
     if one == other:
         return ()
     found = [
         way
-        for child, ancestor, between in directions
-        for way in _made(engine, between, child, ancestor, 1, view)
+        for child, ancestor, between in _directions(ancestry.family, one, other)
+        for way in _made(ancestry, between, child, ancestor, 1)
     ]
     return min(found, key=len, default=None)
 
 
-def _directions(engine: Engine, one: str, other: str, view: View) -> list[tuple[str, str, Family]]:
+@dataclass(frozen=True)
+class _Ancestry:
+    """What two blueprints descend from, and how: of each member, its derivations as they came."""
+
+    family: Family
+    derivations: Mapping[str, Sequence[Sequence[Any]]]
+
+    def between(self, child: str, parent: str) -> list[DerivationRecord]:
+        """Make the records of the derivations of a child from a parent, oldest first."""
+        found = [record_of_list(child, one) for one in self.derivations[child] if one[0] == parent]
+        if len(found) == 1:
+            return found
+        return sorted(found, key=lambda one: (one.registered_at, one.rediscovery, one.kind))
+
+
+def _ancestry(engine: Engine, one: str, other: str, view: View) -> _Ancestry:
+    ids = sorted({one, other})
+    (row,) = engine.read(get("lineage/derivations_above" + view.suffix), {"ids": ids, "as_of": view.at})
+    members: list[str] = row["ids"]
+    derivations: list[list[list[Any]]] = row["derivations"]
+    parents = ([derivation[0] for derivation in came] for came in derivations)
+    family = family_of(members, members, parents)  # nobody asks for names
+    require(engine, family, ids, view)
+    return _Ancestry(family, dict(zip(members, derivations, strict=True)))
+
+
+def _directions(family: Family, one: str, other: str) -> list[tuple[str, str, Family]]:
     """List in which directions a blueprint leads up to the other, with what lies between."""
-    family = above_all(engine, sorted({one, other}), view)
-    return [
-        (child, ancestor, family.only(levels(family.children, [ancestor])).above([child]))
-        for child, ancestor in ((one, other), (other, one))
-        if child in levels(family.children, [ancestor])
-    ]
+    found: list[tuple[str, str, Family]] = []
+    for child, ancestor in ((one, other), (other, one)):
+        below = levels(family.children, [ancestor])
+        if child in below:
+            found.append((child, ancestor, family.only(below).above([child])))
+    return found
 
 
 def ways(family: Family, child: str, ancestor: str) -> int | None:
@@ -86,7 +115,7 @@ def ways(family: Family, child: str, ancestor: str) -> int | None:
         >>> ways(Family({}, {"d": ("b", "c"), "b": ("a", "a"), "c": ("a",), "a": ()}), "d", "a")
         3
     """
-    order = in_order(family)
+    order = family.order
     if order is None:
         return None
     counts = dict.fromkeys(order, 0)
@@ -112,16 +141,19 @@ def chains(family: Family, child: str, ancestor: str, most: int | None = None) -
         >>> list(chains(family, "d", "a"))
         [('d', 'a'), ('d', 'b', 'a'), ('d', 'b', 'c', 'a')]
     """
-    acyclic = in_order(family) is not None
+    acyclic = family.order is not None
     distance = levels(family.children, [ancestor])
     waiting: list[tuple[int, tuple[str, ...]]] = [(distance[child], (child,))]
     while waiting:
         _, begun = heapq.heappop(waiting)
         chain = list(begun)
         while chain[-1] != ancestor:
+            onward = family.parents[chain[-1]]
+            if len(onward) == 1:  # every beginning leads to the goal
+                chain.append(onward[0])
+                continue
             left = distance if acyclic else _left(family, ancestor, chain)
-            onward = sorted({(left[one], one) for one in family.parents[chain[-1]] if one in left})
-            best, *others = onward
+            best, *others = sorted({(left[one], one) for one in onward if one in left})
             for steps, one in others:
                 heapq.heappush(waiting, (len(chain) + steps, (*chain, one)))
             if most is not None and len(waiting) > 2 * most:
@@ -140,15 +172,10 @@ def _left(family: Family, ancestor: str, chain: Sequence[str]) -> Mapping[str, i
     return levels(below, [ancestor])
 
 
-def _made(engine: Engine, family: Family, child: str, ancestor: str, most: int, view: View) -> list[Way]:
+def _made(ancestry: _Ancestry, between: Family, child: str, ancestor: str, most: int) -> list[Way]:
     """Make the first chains, with their derivations."""
-    first = list(islice(chains(family, child, ancestor, most), most))
-    records: dict[tuple[str, str], list[DerivationRecord]] = {}
-    for record in derivations_of(engine, list({one for chain in first for one in chain[:-1]}), view):
-        records.setdefault((record.child, record.parent), []).append(record)
-    every = (
-        way
-        for chain in first
-        for way in product(*(records.get(pair, ()) for pair in pairwise(chain)))  # one may be purged since
-    )
+    first = list(islice(chains(between, child, ancestor, most), most))
+    steps = {pair for chain in first for pair in pairwise(chain)}
+    records = {pair: ancestry.between(*pair) for pair in steps}
+    every = (way for chain in first for way in product(*(records[pair] for pair in pairwise(chain))))
     return list(islice(every, most))

@@ -13,8 +13,9 @@ import pytest
 from esper_graph.errors import BlueprintNotFoundError, IntegrityError, QueryError
 from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
+from esper_graph.property_graph.kinship import Which
 from esper_graph.property_graph.records import Relative
-from esper_graph.store import lineage
+from esper_graph.store import folding, kinship, lineage, paths
 from esper_graph.store.engines import Engine
 from esper_graph.store.engines.bolt import BoltEngine
 from esper_graph.store.reach import Reach, View
@@ -290,6 +291,13 @@ def test_a_ladder_of_forty_diamonds_is_answered_at_once(engine: Engine) -> None:
     way = lineage.path(engine, bottom, top)
     assert way is not None
     assert len(way) == 80
+    assert paths.paths(engine, bottom, top, limit=1).total == 2**40
+    folded = folding.folded_tree(engine, top)
+    assert {one.id: one.descendants for one in folded} == {
+        one: len(nx.ancestors(graph, one)) for one in graph
+    }
+    of_a_kind = lineage.ancestors(engine, top, Reach(which=Which(kind="mutation")))
+    assert {one.id for one in of_a_kind} == nx.descendants(graph, top) - {bottom}
     for ask in (
         lambda: lineage.ancestors(engine, top),
         lambda: lineage.ancestors(engine, top, Reach(view=View(rediscoveries=True))),
@@ -306,8 +314,18 @@ def test_a_ladder_of_forty_diamonds_is_answered_at_once(engine: Engine) -> None:
 
 
 def test_a_chain_of_two_thousand_is_answered_at_once(engine: Engine) -> None:
-    plant(engine, chain(2_008))
+    graph = plant(engine, chain(2_008))
     first, last = "link00000", "link02007"
+    assert bare(lineage.ancestors(engine, last)) == relatives(graph, last)
+    assert bare(lineage.descendants(engine, first)) == relatives(graph.reverse(), first)
+    of_a_kind = lineage.ancestors(engine, last, Reach(which=Which(kind="mutation")))
+    assert {one.id for one in of_a_kind} == nx.descendants(graph, last) - {first}
+    folded = folding.folded_tree(engine, last)
+    below = nx.single_source_shortest_path_length(graph, last)  # in a chain, as many as steps
+    assert {one.id: one.descendants for one in folded} == below
+    (way,) = paths.paths(engine, first, last)
+    assert [one.child for one in way] == nx.shortest_path(graph, last, first)[:-1]
+    assert [one.id for one in kinship.common_ancestors(engine, [first, last])] == [first]
     found = lineage.ancestors(engine, last)
     assert [one.generation for one in found] == list(range(1, 2_008))
     assert found[-1].id == first
@@ -327,11 +345,28 @@ def test_a_chain_of_two_thousand_is_answered_at_once(engine: Engine) -> None:
         assert quickest(ask) < 1.0  # about 0.05 on a quiet machine; one request a level would take longer
 
 
+def test_a_root_with_a_wrong_generation_is_not_left_out_in_silence(engine: Engine) -> None:
+    plant(engine, [("child", "left"), ("child", "right"), ("cousin", "right")])
+    spoil = statement(
+        "MATCH (b:Blueprint {id: $id}) SET b.generation = 3",
+        access="write",
+        parameters={"id": "STRING"},
+        name="tests/spoil",
+    )
+    engine.write(lambda transaction: transaction.run(spoil, {"id": "right"}))
+    assert not lineage.tree(engine, "child").complete
+    engine.write(lambda transaction: transaction.run(spoil, {"id": "left"}))
+    whole = lineage.tree(engine, "child")  # found step by step
+    assert {one.id for one in whole} == {"child", "left", "right", "cousin"}
+    assert whole.complete
+
+
 REACHING = [
     f"lineage/{name}{suffix}"
     for name in (
         *("ancestors", "ancestor_ids", "ancestor_count"),
         *("descendants", "descendant_ids", "descendant_count"),
+        *("ancestors_matching", "descendants_matching", "derivations_above"),
     )
     for suffix in ("", "_with_rediscoveries")
 ] + [
@@ -355,9 +390,9 @@ def operators(plan: dict[str, Any]) -> list[str]:
 def test_each_statement_visits_each_member_once(engine: Engine, name: str) -> None:
     plant(engine, ladder(40))
     query = get(name)
-    start = "rung040" if "ancestor" in name or "tree" in name else "rung000"
-    given = {"ids": [start], "id": start, "as_of": None, "most_roots": 8}
-    parameters = {one.name: given[one.name] for one in query.parameters}
+    start = "rung040" if "ancestor" in name or "tree" in name or "above" in name else "rung000"
+    given = {"ids": [start], "id": start, "most_roots": 8, "tags": []}
+    parameters = {one.name: given.get(one.name) for one in query.parameters}
     assert quickest(lambda: engine.read(query, parameters)) < 1.0
     if engine.name == "embedded":
         return  # its plans do not look into subqueries

@@ -11,7 +11,6 @@ _SEQUENCES = (list, tuple)
 _BYTES = (bytes, bytearray)
 _ATOMS = frozenset({str, int, float, bool, type(None), bytes})
 _LISTS: frozenset[type] = frozenset({list})
-_Nested = list[list[object]]
 
 
 def plain(value: object) -> Any:
@@ -25,12 +24,7 @@ def plain(value: object) -> Any:
         return value
     if kind is list:
         items = cast(list[object], value)
-        kinds = set(map(type, items))
-        if kinds <= _ATOMS:  # most of what travels: lists of thousands of ids
-            return items
-        if kinds <= _LISTS and _ATOMS.issuperset(map(type, chain.from_iterable(cast(_Nested, items)))):
-            return items  # and of the ids of their parents
-        return [plain(item) for item in items]
+        return items if _plain_already(items) else [plain(item) for item in items]
     if kind is dict:
         return {name: plain(item) for name, item in cast(dict[str, object], value).items()}
     if isinstance(value, DateTime):
@@ -49,6 +43,15 @@ def plain(value: object) -> Any:
             "relationships": [plain(relationship) for relationship in value.relationships],
         }
     return value
+
+
+def _plain_already(items: list[object]) -> bool:
+    """Whether lists hold nothing to convert, however deep: most of what travels are thousands of ids."""
+    kinds = set(map(type, items))
+    while kinds and kinds <= _LISTS:
+        items = list(chain.from_iterable(cast(list[list[object]], items)))
+        kinds = set(map(type, items))
+    return kinds <= _ATOMS
 
 
 def _properties(entity: Node | Relationship) -> dict[str, Any]:
