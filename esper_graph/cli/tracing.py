@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from esper_graph.cli.context import output_options, registry
-from esper_graph.cli.output import document, emit, note, table
+from esper_graph.cli.output import document, emit_answer, note
+from esper_graph.property_graph.answer import Answer
 
 if TYPE_CHECKING:
     from esper_graph.ir.bisect import Bisection
@@ -32,24 +33,21 @@ def blame(reference: str, nodes: tuple[str, ...], as_json: bool, quiet: bool) ->
                 f"`{reference}` has no node `{node}`",
                 hint=suggestion(close_names(node, known)) or f"it has {', '.join(known)}",
             )
-    parts = [one for one in found if not nodes or one.node in nodes]
-    emit(
+    parts = Answer([one for one in found if not nodes or one.node in nodes], truncated_by=found.truncated_by)
+    emit_answer(
         parts,
+        {
+            "node": lambda one: one.node,
+            "part": _part,
+            "is": _shown,
+            "since": lambda one: one.blueprint,
+            "by edit": lambda one: one.edit["type"] if one.edit is not None else None,
+            "actor": lambda one: one.actor,
+            "at": lambda one: one.at,
+        },
         as_json=as_json,
         quiet=quiet,
-        ids=lambda: dict.fromkeys(one.blueprint for one in parts),
-        people=lambda: table(
-            parts,
-            {
-                "node": lambda one: one.node,
-                "part": _part,
-                "is": _shown,
-                "since": lambda one: one.blueprint,
-                "by edit": lambda one: one.edit["type"] if one.edit is not None else None,
-                "actor": lambda one: one.actor,
-                "at": lambda one: one.at,
-            },
-        ),
+        ids=lambda one: one.blueprint,
     )
 
 

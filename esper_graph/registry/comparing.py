@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from esper_graph.errors import ConfigError, EvolutionError, LineageError, MergeConflictError
+from esper_graph.errors import (
+    ConfigError,
+    EvolutionError,
+    LineageError,
+    LineageOnlyError,
+    MergeConflictError,
+)
 from esper_graph.property_graph.answer import Answer
 from esper_graph.registry.registering import Registering
 
@@ -121,10 +127,13 @@ class Comparing(Registering):
 
         Returns:
             For each part the ancestor that introduced or last changed it, by which edit, by whom and when:
-            nodes in the order of computation, each followed by its attributes and its inputs.
+            nodes in the order of computation, each followed by its attributes and its inputs. `truncated_by`
+            is `lineage_only` or `external` where an ancestor has no content here: what came from there then
+            begins with the first blueprint that has content.
 
         Raises:
             BlueprintNotFoundError: There is no such blueprint.
+            LineageOnlyError: Only the lineage of it is known.
         """
         from esper_graph.ir.blame import Family, Step, blame
         from esper_graph.store import blueprints, events, lineage
@@ -132,7 +141,12 @@ class Comparing(Registering):
         from esper_graph.store.reach import View
 
         start = self._id(blueprint_id)
-        ids = [start, *lineage.ancestor_ids(self.engine, start)]
+        above = lineage.ancestor_ids(self.engine, start)
+        ids = [start, *above]
+        known = blueprints.contents(self.engine, ids, truncated_by=above.truncated_by)
+        found = {one.id: one for one in known}
+        if start not in found:
+            raise LineageOnlyError(start)
         steps = [
             Step(
                 record.child,
@@ -145,15 +159,15 @@ class Comparing(Registering):
                 record.reason,
             )
             for record in derivations_of(self.engine, ids, View())
+            if record.parent in found
         ]
         derived = {step.child for step in steps}
         registered: dict[str, tuple[str | None, datetime | None]] = {}
-        for root in ids:
+        for root in found:
             if root not in derived:
                 history = events.history(self.engine, root)
                 registered[root] = (history[0].actor, history[0].at) if history else (None, None)
-        found = dict(zip(ids, blueprints.get_many(self.engine, ids), strict=True))
-        return Answer(blame(Family(found, steps, registered), start))
+        return Answer(blame(Family(found, steps, registered), start), truncated_by=known.truncated_by)
 
     def bisect(
         self,

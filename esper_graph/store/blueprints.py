@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from esper_graph.errors import BlueprintNotFoundError, LineageOnlyError
+from esper_graph.errors import LineageOnlyError
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.property_graph.answer import Answer, Limit
 from esper_graph.property_graph.catalogue import get as query
@@ -26,7 +26,6 @@ __all__ = [
     "exists",
     "find",
     "get",
-    "get_many",
     "ids",
     "manifest",
     "metadata",
@@ -65,30 +64,12 @@ def get(engine: Engine, name: str) -> BlueprintIR | None:
     return found[name] if found else None
 
 
-def get_many(engine: Engine, names: Iterable[str]) -> list[BlueprintIR]:
-    """Return the blueprints of ids or aliases, in their order; one round trip for each hundred.
-
-    Raises:
-        BlueprintNotFoundError: One of them is not there.
-        IntegrityError: What is stored is no longer what was registered.
-        LineageOnlyError: Only the lineage of one is known.
-    """
-    wanted = list(names)
-    found: dict[str, BlueprintIR] = {}
-    unique = list(dict.fromkeys(wanted))
-    for begin in range(0, len(unique), _READ_AT_ONCE):
-        part = unique[begin : begin + _READ_AT_ONCE]
-        found |= read(engine, part)
-    missing = next((name for name in wanted if name not in found), None)
-    if missing is not None:
-        raise BlueprintNotFoundError(missing, close=close_ids(engine, missing))
-    return [found[name] for name in wanted]
-
-
 def contents(
     engine: Engine, names: Sequence[str], *, truncated_by: Limit | None = None
 ) -> Answer[BlueprintIR]:
-    """Return the blueprints of ids, in their order; those of which only the lineage is known are left out.
+    """Return the blueprints of ids, in their order; one round trip for each hundred.
+
+    Those of which only the lineage is known are left out.
 
     Args:
         truncated_by: What cut the ids short already.

@@ -379,8 +379,6 @@ def test_verbs_that_need_content_say_that_only_the_lineage_is_known(registry: Bl
             verb()
         assert caught.value.blueprint_id == "c", number
         assert "lineage link" in str(caught.value.hint)
-    with pytest.raises(LineageOnlyError, match=r"of `[ab]` is known"):
-        registry.blame("child")
 
 
 def test_lists_of_content_say_that_they_leave_records_out(registry: BlueprintRegistry) -> None:
@@ -396,6 +394,26 @@ def test_lists_of_content_say_that_they_leave_records_out(registry: BlueprintReg
     ):
         assert [one.id for one in found] == ["mlp"]
         assert (found.truncated_by, found.total, found.omitted_count) == ("lineage_only", total, total - 1)
+
+
+def test_blame_begins_where_content_begins_and_says_so(registry: BlueprintRegistry) -> None:
+    registry.register(perceptron(2, "lost"))
+    registry.import_lineage([record("a", "lost"), record("b", "a")])
+    registry.register(perceptron(3, "first"), parents=["b"], actor="ann")
+    edit = {"type": "modify_attribute", "node_id": "act", "attribute": "type", "value": "gelu"}
+    registry.evolve("first", [edit], blueprint_id="second", actor="bob")
+    found = registry.blame("second")
+    assert (found.complete, found.truncated_by, found.omitted_count) == (False, "lineage_only", None)
+    assert {one.blueprint: one.actor for one in found} == {"first": "ann", "second": "bob"}
+    assert [one.subject for one in found if one.blueprint == "second"] == ["type"]
+    assert all(one.at is not None for one in found)
+
+
+def test_blame_says_that_a_family_goes_on_outside(registry: BlueprintRegistry) -> None:
+    registry.register(perceptron(3, "first"), parents=["elsewhere"], external_parents=True)
+    assert registry.blame("first").truncated_by == "external"
+    registry.register(perceptron(2, "elsewhere"))
+    assert registry.blame("first").complete
 
 
 def test_similarity_counts_only_what_has_content(registry: BlueprintRegistry) -> None:

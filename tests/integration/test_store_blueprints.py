@@ -141,15 +141,13 @@ def test_what_is_not_there_is_none(store: Engine) -> None:
     assert blueprints.get(store, "nothing") is None
     assert blueprints.find(store, "nothing") is None
     assert not blueprints.exists(store, "nothing")
-    with pytest.raises(BlueprintNotFoundError, match="nothing"):
-        blueprints.get_many(store, ["nothing"])
 
 
 def test_many_come_back_in_the_order_asked_for_aliases_too(store: Engine) -> None:
     save(store, perceptron(3), perceptron(4), perceptron(3, "other_name"))
-    found = blueprints.get_many(store, ["mlp_4", "other_name", "mlp_3", "mlp_4"])
+    found = blueprints.contents(store, ["mlp_4", "other_name", "mlp_3", "mlp_4"])
     assert [one.id for one in found] == ["mlp_4", "mlp_3", "mlp_3", "mlp_4"]
-    assert blueprints.get_many(store, []) == []
+    assert blueprints.contents(store, []) == ()
 
 
 def test_repeating_an_operation_changes_nothing_and_answers_the_same(store: Engine) -> None:
@@ -550,7 +548,7 @@ def test_many_are_saved_in_batches_in_the_order_given(store: Engine) -> None:
     child = blueprints.get(store, "b249")
     assert child is not None
     assert child.version == 2
-    assert len(blueprints.get_many(store, [one.id for one in given])) == 250
+    assert len(blueprints.contents(store, [one.id for one in given])) == 250
 
 
 def test_a_batch_that_is_refused_leaves_those_before_it(store: Engine) -> None:
