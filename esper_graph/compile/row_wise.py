@@ -188,7 +188,7 @@ ROW_WISE: Mapping[str, Rule] = {
         (
             *("add", "sub", "multiply", "div", "maximum", "minimum", "clamp", "where", "compare"),
             *("exp", "log", "sqrt", "rsqrt", "abs", "neg", "pow", "sin", "cos"),
-            *("detach", "cast", "dropout"),
+            *("detach", "cast", "dropout", "feature_dropout", "alpha_dropout"),
         ),
         _each_element,
     ),

@@ -45,7 +45,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     ),
     "parts": ("concat", "stack", "split", "slice", "pad", "gather", "roll"),
     "reduction": ("reduce", "entropy", "cumsum"),
-    "random": ("dropout", "noise"),
+    "random": ("dropout", "feature_dropout", "alpha_dropout", "noise"),
     "spectral": ("fft", "ifft", "hartley"),
     "routing": ("weighted_sum", "topk_gating", "moe_combine", "moe_aux_loss"),
     "probe": ("telemetry", "gradient_norm"),

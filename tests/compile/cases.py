@@ -264,6 +264,8 @@ SINGLE: Mapping[str, list[tuple[Any, ...]]] = {
         ({"operation": "max", "dim": 1}, (ROWS, "bool")),
     ],
     "dropout": [({"p": 0.3}, ROWS), ({"p": 0.0}, ROWS)],
+    "feature_dropout": [({"p": 0.3}, ROWS), ({"p": 0.0}, ROWS)],
+    "alpha_dropout": [({"p": 0.3}, ROWS), ({"feature": True}, ROWS), ({"p": 0.0}, ROWS)],
     "noise": [
         ({"std": 0.5}, ROWS),
         ({"std": 0.5, "training_only": False}, ROWS),

@@ -501,13 +501,28 @@ def test_a_module_that_cannot_be_exported_is_refused_with_its_place_and_line(
     assert capfd.readouterr().err == ""
 
 
-def test_dropout_of_another_kind_is_said_to_be_written_as_dropout() -> None:
-    network = nn.Sequential(nn.Dropout2d(0.3), nn.Dropout2d(0.2), nn.AlphaDropout(0.1), nn.Dropout(0.4))
-    imported = import_with_weights(network, torch.zeros(2, 3, 4, 4))
-    kinds = ("feature_dropout", "alpha_dropout")
-    assert [any(kind in note for note in imported.notes) for kind in kinds] == [True, True]
-    assert len(imported.notes) == 2
-    assert all(note in imported.blueprint.description for note in imported.notes)
+@pytest.mark.parametrize(
+    ("layer", "op_type"),
+    [
+        (nn.Dropout(0.4), "dropout"),
+        (nn.Dropout2d(0.4), "feature_dropout"),
+        (nn.Dropout2d(0.4, inplace=True), "feature_dropout"),
+        (nn.AlphaDropout(0.4), "alpha_dropout"),
+        (nn.FeatureAlphaDropout(0.4), "alpha_dropout"),
+    ],
+    ids=str,
+)
+def test_each_kind_of_dropout_drops_what_it_drops_in_the_network(layer: nn.Module, op_type: str) -> None:
+    imported = import_with_weights(layer, torch.zeros(2, 3, 4, 4))
+    assert [node.op_type for node in imported.blueprint.nodes] == ["input", op_type, "output"]
+    assert imported.notes == ()
+    kernel = kernel_of(imported, "train").train()
+    x = torch.randn(5, 3, 4, 4)
+    torch.manual_seed(3)
+    wanted = layer.train()(x.clone())
+    torch.manual_seed(3)
+    assert torch.equal(kernel(x), wanted)
+    assert torch.equal(kernel.eval()(x), x)
 
 
 def test_results_that_are_no_tensors_are_said_to_be_left_out() -> None:

@@ -45,6 +45,41 @@ def test_dropout_acts_in_training_only_and_can_be_switched() -> None:
     assert (module(x) == 0).any()
 
 
+@pytest.mark.parametrize("p", [0.3, 1.0])
+@pytest.mark.parametrize(
+    ("op_type", "attributes", "function", "alone"),
+    [
+        ("feature_dropout", {}, torch.feature_dropout, False),
+        ("alpha_dropout", {}, torch.alpha_dropout, True),
+        ("alpha_dropout", {"feature": True}, torch.feature_alpha_dropout, False),
+    ],
+)
+def test_kinds_of_dropout_are_those_of_torch_and_of_the_interpreter(
+    op_type: str, attributes: dict[str, Any], function: Any, alone: bool, p: float
+) -> None:
+    blueprint = single(op_type, {"p": p, **attributes}, [-1, 20, 3, 4])
+    module = compiled(blueprint).train()
+    x = torch.linspace(1, 2, 10 * 20 * 12).reshape(10, 20, 3, 4)
+    torch.manual_seed(5)
+    found = module(x)
+    torch.manual_seed(5)
+    assert torch.equal(found, function(x, p, True))
+    generator = torch.Generator().manual_seed(5)
+    (computed,) = interpret(blueprint, [x], {}, training=True, generator=generator).outputs
+    ours, theirs = dropped_where(computed), dropped_where(found)
+    for both in (theirs & ours, ~theirs & ~ours):
+        assert torch.allclose(found[both].double(), computed[both], rtol=1e-6)
+    for dropped in (ours, theirs):
+        whole = dropped.flatten(2).float().mean(2)
+        assert bool(((whole == 0) | (whole == 1)).all()) == (not alone or p == 1)
+        assert abs(whole.mean().item() - p) < 0.1
+
+
+def dropped_where(values: torch.Tensor) -> torch.Tensor:
+    """Where a tensor holds the value that it holds most often."""
+    return values == values.flatten().mode().values
+
+
 def test_noise_obeys_training_only() -> None:
     x = torch.zeros(4, 10_000)
     sometimes = compiled(single("noise", {"std": 0.5}, [-1, 10_000]))

@@ -63,7 +63,10 @@ _VIEWS = (
     *("broadcast_tensors", "meshgrid", "atleast_1d", "atleast_2d", "atleast_3d"),
 )
 """Ops of whose results the schema does not say that they may be the memory of the arguments."""
-_SAME = ("contiguous", "to", "dropout", "feature_dropout", "type_as")
+_SAME = (
+    *("contiguous", "to", "type_as"),
+    *("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
+)
 """Ops that return their input where there is nothing to do."""
 
 

@@ -9,7 +9,7 @@ from esper_graph.ops import is_opaque
 
 _OWN_NAME = frozenset(
     {"linear", "conv1d", "conv2d", "conv_transpose2d", "normalization", "embedding", "activation", "pooling"}
-    | {"dropout", "attention", "recurrent", "softmax", "flatten"}
+    | {"dropout", "feature_dropout", "alpha_dropout", "attention", "recurrent", "softmax", "flatten"}
 )
 """Ops that are called like the module that consists of them alone."""
 _LONGEST = MAX_ID - 8

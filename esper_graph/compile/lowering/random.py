@@ -7,11 +7,12 @@ from esper_graph.compile.lowering.source import call, number
 
 
 def lower_dropout(site: Site) -> tuple[Lowered, ...]:
-    """`aten::dropout` while training; nothing in a kernel for inference."""
+    """The op of torch that has the same name, while training; nothing in a kernel for inference."""
     x = site.tensor()
     if not site.training or site.a.p == 0:
         return (x,)
-    return (site.call("dropout", x, number(site.a.p), "self.training"),)
+    feature = "feature_" if getattr(site.a, "feature", False) else ""
+    return (site.call(f"{feature}{site.op_type}", x, number(site.a.p), "self.training"),)
 
 
 def lower_noise(site: Site) -> tuple[Lowered, ...]:
@@ -23,4 +24,7 @@ def lower_noise(site: Site) -> tuple[Lowered, ...]:
     return (site.in_training(x, noisy) if site.a.training_only else site.let(noisy),)
 
 
-LOWERINGS: Mapping[str, Lowering] = {"dropout": lower_dropout, "noise": lower_noise}
+LOWERINGS: Mapping[str, Lowering] = {
+    **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout"), lower_dropout),
+    "noise": lower_noise,
+}

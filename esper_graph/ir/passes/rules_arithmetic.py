@@ -24,7 +24,7 @@ _FINITE_OPS = frozenset(
 
 def no_chance(site: Site) -> Change | None:
     """Dropout of nothing, noise of nothing."""
-    nothing = site.values.p if site.node.op_type == "dropout" else site.values.std
+    nothing = site.values.std if site.node.op_type == "noise" else site.values.p
     return site.gone("returned its input unchanged") if nothing == 0.0 else None
 
 

@@ -26,7 +26,7 @@ def _any(site: Site) -> bool:
 RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {
         "identity": (shape.always,),
-        "dropout": (arithmetic.no_chance,),
+        **dict.fromkeys(("dropout", "feature_dropout", "alpha_dropout"), (arithmetic.no_chance,)),
         "noise": (arithmetic.no_chance,),
         "cast": (shape.same_type, shape.casts_merged),
         "reshape": (shape.same_type, shape.reshapes_merged),

@@ -54,24 +54,18 @@ def _log_softmax(call: Call) -> Raised:
     return call.add("activation", x, type="log_softmax", dim=call["dim"])
 
 
-def _dropout(call: Call) -> Raised:
+def _dropout(op_type: str, **attributes: Any) -> Raiser:
     """Kept although export is in evaluation: training kernels need it. Known values have none."""
-    x = call.wire(_first(call))
-    if call["p"] == 0:
-        return x
-    if call["train"]:
-        raise CannotRaiseError("it draws in evaluation too")
-    return call.add("dropout", x, p=call["p"])
 
+    def raise_dropout(call: Call) -> Raised:
+        x = call.wire(_first(call))
+        if call["p"] == 0:
+            return x
+        if call["train"]:
+            raise CannotRaiseError("it draws in evaluation too")
+        return call.add(op_type, x, p=call["p"], **attributes)
 
-def _other_dropout(call: Call) -> Raised:
-    """Evaluation is the same; what a training kernel drops is not, and that is said."""
-    raised = _dropout(call)
-    if call["p"] != 0:
-        note = f"`{call.node.target}` is written as dropout, which drops single values in training"
-        if note not in call.walk.notes:
-            call.walk.notes.append(note)
-    return raised
+    return raise_dropout
 
 
 def _glu(call: Call) -> Raised:
@@ -100,7 +94,6 @@ RAISERS: Mapping[str, Raiser] = {
     "softmax": _softmax,
     "_softmax": _softmax,
     "log_softmax": _log_softmax,
-    "dropout": _dropout,
-    "feature_dropout": _other_dropout,
-    "alpha_dropout": _other_dropout,
+    **{kind: _dropout(kind) for kind in ("dropout", "feature_dropout", "alpha_dropout")},
+    "feature_alpha_dropout": _dropout("alpha_dropout", feature=True),
 }
