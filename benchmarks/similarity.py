@@ -1,16 +1,18 @@
 """How well similar blueprints are found: families of networks, and cells against the exact edit distance.
 
 The cells are 10,000 of NAS-Bench-101. Their ops add up what arrives, so that a blueprint has the vertices
-and edges of its cell, and an `output`. Candidates are taken by features, as a store takes them, and ranked by
-`edit_distance`. The oracle tries all ways to pair the vertices of two cells. P@10 is how many of the first
-ten are no further away than the tenth nearest really is. The same cells as networks of convolutions, where
-sums are nodes, are too large for the oracle: candidates are compared with ranking all by `edit_distance`.
+and edges of its cell, and an `output`. Candidates are whoever shares an edit key, then those with the best
+scores by features, as in a store; they are ranked by `edit_distance`. The oracle tries all ways to pair the
+vertices of two cells. P@10 is how many of the first ten are no further away than the tenth nearest really is.
+The same cells as networks of convolutions, where sums are nodes, are too large for the oracle: candidates are
+compared with ranking all by `edit_distance`.
 """
 
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations, permutations
+from math import fsum
 from random import Random
 from typing import Any
 
@@ -24,12 +26,13 @@ from samples import cell_blueprint, random_cells, ten_nodes
 from esper_graph.ir.blueprint import BlueprintIR
 from esper_graph.ir.edit_distance import edit_distance, outline
 from esper_graph.ir.edit_keys import edit_keys
-from esper_graph.ir.features import features
+from esper_graph.ir.features import damped, features
+from esper_graph.store.similarity import MOST_READ
 from tests.nasbench import MOST_EDGES, OPS, Cell, blueprint, least_form
 
 CELLS, QUERIES, VERTICES, CHECKED, SCANNED = 10_000, 40, 7, 20, 20
-CUT = 0.1
-"""Features that more than this share of all blueprints have are left out, as a store does."""
+READ = (1 << 40, 2 * MOST_READ, MOST_READ)
+"""Features of blueprints that are read for a query, from the rarest on: all, and as many as a store reads."""
 RERANKED = (200, 1_000)
 TEN = 10
 ROUNDS = 7
@@ -96,6 +99,7 @@ class Library:
         self.counts = [features(one) for one in blueprints]
         self.outlines = [outline(one) for one in blueprints]
         self.keys = [edit_keys(one) for one in blueprints]
+        self.weights = np.array([fsum(map(damped, counts.values())) for counts in self.counts])
         self.having: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         self.with_key: defaultdict[str, list[int]] = defaultdict(list)
         for number, counts in enumerate(self.counts):
@@ -104,20 +108,19 @@ class Library:
             for key in self.keys[number]:
                 self.with_key[key].append(number)
 
-    def ranked(self, query: int, cut: float) -> tuple[list[int], int]:
-        """All others by `near_duplicate` over features that are not cut, and how many counts were read."""
-        most = cut * len(self.counts)
-        kept = {key for key in self.having if len(self.having[key]) <= most}
-        totals = np.array([sum(counts[key] for key in counts if key in kept) for counts in self.counts])
+    def ranked(self, query: int, most_read: int) -> tuple[list[int], int]:
+        """All others by what is certain of `same_family` without the most frequent features, as a store ranks
+        them, and how many counts were read."""
         shared = np.zeros(len(self.counts))
-        read = 0
-        for key, count in self.counts[query].items():
-            if key in kept:
-                read += len(self.having[key])
-                for number, other in self.having[key]:
-                    shared[number] += min(count, other)
-        scores = shared / np.maximum(totals + totals[query] - shared, 1)
-        order = [int(number) for number in np.argsort(-scores, kind="stable")]
+        read, counts = 0, self.counts[query]
+        for others, key in sorted((len(self.having[key]) - 1, key) for key in counts):
+            if read and read + others > most_read:
+                break
+            read += others
+            for number, other in self.having[key]:
+                shared[number] += damped(min(counts[key], other))
+        scores = shared / (self.weights + self.weights[query] - shared)
+        order = [int(number) for number in np.argsort(-scores.round(9), kind="stable")]
         return [number for number in order if number != query], read
 
     def near(self, query: int) -> set[int]:
@@ -152,13 +155,13 @@ def measure() -> dict[str, Any]:
 def _quality(library: Library, exact: Sequence[Distances]) -> dict[str, Any]:
     """P@10 of the scores alone, and after ranking the first candidates by edit distance."""
     results: dict[str, Any] = {}
-    for cut in (1.0, CUT):
-        where = "all features" if cut == 1 else f"features that at most {cut:.0%} have"
+    for most_read in READ:
+        where = "all features" if most_read == max(READ) else f"{most_read:,} rows of the rarest features"
         hits: defaultdict[str, list[float]] = defaultdict(list)
         work: list[float] = []
         for query, distances in enumerate(exact):
             tenth = np.sort(np.delete(distances, query))[TEN - 1]
-            order, read = library.ranked(query, cut)
+            order, read = library.ranked(query, most_read)
             work.append(read)
             near = library.near(query)
             hits["no re-ranking"].append(_share(distances, order[:TEN], tenth))
@@ -167,14 +170,8 @@ def _quality(library: Library, exact: Sequence[Distances]) -> dict[str, Any]:
                 for number in {*order[: max(RERANKED)], *near}
             }
             for count in RERANKED:
-                first = order[:count]
-                again = sorted(first, key=costs.__getitem__)
+                again = sorted(list(dict.fromkeys([*near, *order]))[:count], key=costs.__getitem__)
                 hits[f"{count} re-ranked"].append(_share(distances, again[:TEN], tenth))
-                first += [number for number in near if number not in first]
-                again = sorted(first, key=costs.__getitem__)
-                hits[f"{count} and all with a common edit key re-ranked"].append(
-                    _share(distances, again[:TEN], tenth)
-                )
         for name, shares in hits.items():
             results[f"P@10, {where}: {name}"] = {
                 "mean": float(np.mean(shares)),

@@ -25,11 +25,9 @@ MATCH (f:Feature {key: asked.key})<-[h:HAS_FEATURE]-(b:Blueprint)
 WITH b, CASE WHEN h.count < asked.count THEN h.count ELSE asked.count END AS both
 WITH b, sum(both) AS count, sum(log(1 + both)) AS weight
 WHERE b.id <> $id AND b.status <> 'archived'
-WITH b, count, weight,
-     CASE WHEN count + $rest < b.feature_count THEN count + $rest ELSE b.feature_count END AS most
-WHERE most + 1e-6 >= $at_least * ($count + b.feature_count - most)
+  AND (1 + $at_least) * (count + $rest) + 1e-6 >= $at_least * ($count + b.feature_count)
+  AND (1 + $at_least) * b.feature_count + 1e-6 >= $at_least * ($count + b.feature_count)
 WITH b.id AS id, weight / ($weight + b.feature_weight - weight) AS family,
      toFloat(count) / ($count + b.feature_count - count) AS duplicate
-WITH id, family, duplicate, CASE $score WHEN 'family' THEN family ELSE duplicate END AS score
 RETURN id, family, duplicate
-ORDER BY round(score * 1e9) DESC, id LIMIT $limit;
+ORDER BY round(CASE $score WHEN 'family' THEN family ELSE duplicate END * 1e9) DESC, id LIMIT $limit;

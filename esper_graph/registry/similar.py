@@ -27,8 +27,8 @@ class Similarity(OpenStore):
     ) -> Answer[Similar]:
         """List what is most like a blueprint, with scores, edit distance, and what the difference is.
 
-        Candidates are those with the best scores over the features that they share. They are compared by
-        edit distance and sorted by it, then by score, then by id.
+        Candidates are those that share an edit key, then those with the best scores over the features that
+        they share. They are compared by edit distance and sorted by it, then by score, then by id.
 
         Args:
             limit: Most to return.

@@ -5,12 +5,11 @@ most, so features are taken from the rarest on, as long as the reading stays wit
 out is told: `truncated_by` is `df_cut`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import fsum
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from esper_graph.errors import BlueprintNotFoundError, QueryError
@@ -22,6 +21,7 @@ from esper_graph.property_graph.answer import Answer
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.likeness import Likeness, likeness
 from esper_graph.property_graph.similar import SCORES, Identity, Novelty, Score, Similar
+from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine, Row
 from esper_graph.store.likeness import LIKENESS
 from esper_graph.store.materialise import Recorded, recorded
@@ -30,8 +30,8 @@ from esper_graph.store.normal import NORMAL
 from esper_graph.store.reach import require_count
 from esper_graph.store.renewal import refuse_stale
 
-MOST_READ = 10_000
-"""Features of blueprints that are read for one query."""
+MOST_READ = 5_000
+"""Features of blueprints that are read for one query: more find hardly anything nearer."""
 MOST_CANDIDATES = 1_000
 """Blueprints that are read for one query of near duplicates."""
 COMPARING = 1 << 20
@@ -76,6 +76,7 @@ def asked_by_id(engine: Engine, name: str) -> Asked:
     return Asked(blueprint, blueprint.id)
 
 
+@seldom_collected()
 def similar(
     engine: Engine,
     asked: Asked,
@@ -87,7 +88,8 @@ def similar(
 ) -> Answer[Similar]:
     """List what is most like a blueprint; archived ones are left out.
 
-    Those with the best scores are compared by edit distance, and sorted by it, then by score, then by id.
+    Those that share an edit key, and then those with the best scores, are compared by edit distance, and
+    sorted by it, then by score, then by id. So whatever is one edit apart is compared.
 
     Args:
         rerank: How many are compared; fewer where they are large, never fewer than the limit. 0 keeps the
@@ -96,8 +98,8 @@ def similar(
 
     Returns:
         `truncated_by` is `df_cut` where frequent features were left out, so that something nearer may be
-        missing. Otherwise it is `limit` where more blueprints share a feature; `total` is how many do, where
-        they were counted.
+        missing. Otherwise it is `limit` where more blueprints share a feature or an edit key; `total` is how
+        many do, where they were counted.
 
     Raises:
         QueryError: A number is out of range, or there is no such score.
@@ -110,14 +112,18 @@ def similar(
     refuse_stale(engine, LIKENESS)
     look = choose(engine, asked, most_read, most_rest=asked.likeness.count)
     most = max(limit, rerank)
-    ids = _candidates(engine, asked, look, score=score, limit=most + 1)
-    found = _shown(asked, _read(engine, asked, ids[:most], score), limit, rerank=rerank)
+    near = _one_edit_apart(engine, asked, limit=most + 1) if rerank else []
+    scored = _candidates(engine, asked, look, score=score, limit=most + 1)
+    ids = list(dict.fromkeys([*near, *scored]))
+    candidates = _read(engine, asked, ids[:most], score, first=near)
+    found = _shown(asked, candidates, limit, rerank=rerank, score=score)
     if look.rest:
         return Answer(found, truncated_by="df_cut")
     total = len(ids) if len(ids) <= most else None
     return Answer(found, truncated_by=None if len(found) == total else "limit", total=total)
 
 
+@seldom_collected()
 def near_duplicates(
     engine: Engine,
     asked: Asked,
@@ -151,14 +157,14 @@ def near_duplicates(
         )
     refuse_stale(engine, LIKENESS)
     refuse_stale(engine, NORMAL)
-    bounds = {"id": asked.id, "limit": MOST_CANDIDATES + 1}
-    same = engine.read(get("similarity/same_computation"), {"normal": asked.normal_fingerprint, **bounds})
-    near = engine.read(get("similarity/one_edit"), {"keys": asked.likeness.edit_keys, **bounds})
+    asking = {"normal": asked.normal_fingerprint, "id": asked.id, "limit": MOST_CANDIDATES + 1}
+    same = [row["id"] for row in engine.read(get("similarity/same_computation"), asking)]
+    near = _one_edit_apart(engine, asked, limit=MOST_CANDIDATES + 1)
     look = choose(engine, asked, most_read, most_rest=round(at_least * asked.likeness.count, _DIGITS))
     scored = _candidates(engine, asked, look, score="duplicate", limit=MOST_CANDIDATES + 1, at_least=at_least)
-    sure = dict.fromkeys(row["id"] for row in (*same, *near))
+    sure = dict.fromkeys([*same, *near])
     ids = list(dict.fromkeys([*sure, *scored]))
-    read = _read(engine, asked, ids[:MOST_CANDIDATES], "duplicate")
+    read = _read(engine, asked, ids[:MOST_CANDIDATES], "duplicate", first=sure)
     found = [one for one in read if one.id in sure or round(one.duplicate, _DIGITS) >= at_least]
     nearest = _shown(asked, found, limit, rerank=MOST_CANDIDATES)
     if len(ids) > MOST_CANDIDATES:
@@ -166,6 +172,7 @@ def near_duplicates(
     return Answer(nearest, truncated_by="limit" if len(found) > limit else None, total=len(found))
 
 
+@seldom_collected()
 def novelty(
     engine: Engine, asked: Asked, *, k: int = 10, rerank: int = 200, most_read: int = MOST_READ
 ) -> Novelty:
@@ -251,6 +258,12 @@ def _candidates(
     return [row["id"] for row in engine.read(get("similarity/candidates"), asking)]
 
 
+def _one_edit_apart(engine: Engine, asked: Asked, *, limit: int) -> list[str]:
+    """List ids of blueprints that share edit keys, those that share most first."""
+    asking = {"keys": asked.likeness.edit_keys, "id": asked.id, "limit": limit}
+    return [row["id"] for row in engine.read(get("similarity/one_edit"), asking)]
+
+
 class _Candidate(NamedTuple):
     """A blueprint that was read, with exact scores."""
 
@@ -260,8 +273,10 @@ class _Candidate(NamedTuple):
     duplicate: float
 
 
-def _read(engine: Engine, asked: Asked, ids: Sequence[str], score: Score) -> list[_Candidate]:
-    """Read candidates, those with the highest scores first, then by id."""
+def _read(
+    engine: Engine, asked: Asked, ids: Sequence[str], score: Score, *, first: Collection[str] = ()
+) -> list[_Candidate]:
+    """Read candidates: some that come first, then those with the highest scores, then by id."""
     found: dict[str, Recorded] = {}
     for begin in range(0, len(ids), _READ_AT_ONCE):
         found |= recorded(engine, ids[begin : begin + _READ_AT_ONCE])
@@ -270,12 +285,22 @@ def _read(engine: Engine, asked: Asked, ids: Sequence[str], score: Score) -> lis
     for name, one in found.items():
         theirs = features(one.blueprint)
         candidates.append(_Candidate(name, one, same_family(counts, theirs), near_duplicate(counts, theirs)))
-    candidates.sort(key=lambda one: (-round(getattr(one, score), _DIGITS), one.id))
+    foremost = frozenset(first)
+    candidates.sort(key=lambda one: (one.id not in foremost, *_by_score(one, score)))
     return candidates
 
 
+def _by_score(one: _Candidate | Similar, score: Score) -> tuple[float, str]:
+    return -round(getattr(one, score), _DIGITS), one.id
+
+
 def _shown(
-    asked: Asked, candidates: Sequence[_Candidate], limit: int | None = None, *, rerank: int = 0
+    asked: Asked,
+    candidates: Sequence[_Candidate],
+    limit: int | None = None,
+    *,
+    rerank: int = 0,
+    score: Score = "duplicate",
 ) -> list[Similar]:
     """Compare candidates by edit distance: those to show, or more of them to show the nearest ones."""
     shown = len(candidates) if limit is None else limit
@@ -294,7 +319,7 @@ def _shown(
         for one in candidates[: max(shown, _affordable(asked, candidates[:rerank]))]
     ]
     if rerank:
-        found.sort(key=attrgetter("distance"))
+        found.sort(key=lambda one: (one.distance, *_by_score(one, score)))
     return found[:shown]
 
 

@@ -204,6 +204,22 @@ def test_what_is_one_edit_apart_is_a_near_duplicate(registry: BlueprintRegistry)
         assert "mixed" in ids(found)
 
 
+def test_whoever_shares_an_edit_key_is_compared_before_others(
+    registry: BlueprintRegistry, engine: Engine
+) -> None:
+    for name in (*ASKED, "relu_2", "mixed"):
+        keys = set(edit_keys(corpus()[name]))
+        near = {other for other, one in others(name).items() if not keys.isdisjoint(edit_keys(one))}
+        asked = similarity.asked_by_id(engine, name)
+        found = similarity.similar(engine, asked, limit=100, most_read=0)
+        assert near <= set(ids(found))
+        assert found.truncated_by == "df_cut"
+        for number in range(1, len(near) + 1):
+            few = similarity.similar(engine, asked, limit=number, rerank=number)
+            assert set(ids(few)) <= near
+            assert ids(few) == [one.id for one in found if one.id in ids(few)]
+
+
 def test_identities_are_named(registry: BlueprintRegistry) -> None:
     found = {one.id: one for one in registry.near_duplicates(chain("new", "relu"), at_least=0.1)}
     assert (found["relu_1"].identity, found["relu_1"].distance) == ("fingerprint", 0)
