@@ -129,6 +129,22 @@ def _levels(count: int, arcs: list[Arc]) -> list[list[int]] | None:
     Returns:
         The levels, those without arriving arcs first; None when there is a cycle.
     """
+    longest = [0] * count
+    last = 0
+    for source, target, _ in arcs:
+        if not source < target >= last:
+            return _peeled(count, arcs)
+        last = target  # so all that leads to the source was seen before
+        if longest[source] >= longest[target]:
+            longest[target] = longest[source] + 1
+    levels: list[list[int]] = [[] for _ in range(max(longest, default=-1) + 1)]
+    for vertex, length in enumerate(longest):
+        levels[length].append(vertex)
+    return levels
+
+
+def _peeled(count: int, arcs: list[Arc]) -> list[list[int]] | None:
+    """Find the levels where vertices and arcs come in any order: level by level, see `_levels`."""
     targets: list[list[int]] = [[] for _ in range(count)]
     waiting = [0] * count
     for source, target, _ in arcs:
