@@ -3,6 +3,6 @@
 // returns name
 // access read
 // try :param names => ['elsewhere']
-UNWIND $names AS name
+UNWIND CASE WHEN EXISTS { MATCH (:ExternalParent) } THEN $names ELSE [] END AS name
 MATCH (:ExternalParent {id: name})
 RETURN name;

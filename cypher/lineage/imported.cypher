@@ -8,4 +8,4 @@ MATCH (b:Blueprint {id: id})
 RETURN properties(b) AS properties, [(b)-[:TAGGED]->(t:Tag) | t.name] AS tags,
        [(b)-[d:DERIVED_FROM|DERIVED_FROM_EXTERNAL]->(p) | {parent: p.id, properties: properties(d)}] AS derivations,
        [(x:Measurement)-[:REFINES]->(m:Metric)-[:MEASURES]->(b) | {name: m.name, device: m.device, value: x.value}]
-       AS measured;
+       + [(m:Metric)-[:MEASURES]->(b) | {name: m.name, device: m.device, value: m.value}] AS measured;

@@ -5,5 +5,5 @@
 // try :param id => 'simple_mlp'
 MATCH (m:Metric)-[:MEASURES]->(:Blueprint {id: $id})
 RETURN m.name AS name, m.device AS device, m.value AS value, m.measured_at AS measured_at,
-       COUNT { (:Measurement)-[:REFINES]->(m) } AS measurements
+       COUNT { (:Measurement)-[:REFINES]->(m) } + CASE WHEN m.actor IS NULL THEN 0 ELSE 1 END AS measurements
 ORDER BY name, device;

@@ -1,4 +1,5 @@
 // Record measurements of a blueprint on a device; the metric keeps the newest value.
+// What a metric that was imported says becomes a measurement of its own first.
 // param id STRING the blueprint
 // param device STRING where they were taken
 // param at STRING when, as ISO 8601
@@ -17,6 +18,9 @@ MERGE (m:Metric {key: row.key})
 ON CREATE SET m.name = row.name, m.device = $device
 MERGE (m)-[:MEASURES]->(b)
 MERGE (m)-[:TAKEN_ON]->(d)
+FOREACH (_ IN CASE WHEN m.actor IS NULL THEN [] ELSE [1] END |
+  CREATE (:Measurement {id: m.key, value: m.value, measured_at: m.measured_at, actor: m.actor})-[:REFINES]->(m)
+  SET m.actor = null)
 MERGE (x:Measurement {id: row.measurement})
 ON CREATE SET x += row.properties, x.measured_at = datetime($at)
 MERGE (x)-[:REFINES]->(m)

@@ -15,5 +15,5 @@ WHERE ($device IS NULL OR m.device = $device) AND ($least IS NULL OR m.value >= 
 MATCH (m)-[:MEASURES]->(b:Blueprint)
 WHERE b.status <> 'archived'
 RETURN b.id AS blueprint, m.device AS device, m.value AS value, m.measured_at AS measured_at,
-       COUNT { (:Measurement)-[:REFINES]->(m) } AS measurements
+       COUNT { (:Measurement)-[:REFINES]->(m) } + CASE WHEN m.actor IS NULL THEN 0 ELSE 1 END AS measurements
 ORDER BY blueprint, device;

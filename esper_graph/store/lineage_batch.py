@@ -95,7 +95,7 @@ class Batch:
             claim(transaction, parents)
             transaction.run(get("lineage/import_external_parents"), {"rows": rows.external, **actor})
         for device, values in sorted(rows.metrics.items()):
-            asked = {"rows": values, "device": device, **identified, **actor}
+            asked = {"rows": values, "device": device, **at, **actor}
             transaction.run(get("lineage/import_metrics"), asked)
         if rows.tags:
             transaction.run(get("lineage/import_tags"), {"rows": rows.tags})

@@ -84,7 +84,7 @@ class Rows:
             self.tags.append({"id": record.id, "tags": record.tags, "categories": categories})
         for device, values in record.metrics.items():
             rows = self.metrics.setdefault(device, [])
-            rows += [_metric(record.id, device, name, value, operation) for name, value in values.items()]
+            rows += [_metric(record.id, device, name, value) for name, value in values.items()]
 
     def number(self, heights: dict[str, Height]) -> None:
         """Give every record 1 + the largest generation and version of its parents."""
@@ -112,13 +112,11 @@ def _derivation(child: str, parent: str, one: Derivation, number: int, again: in
     }
 
 
-def _metric(record_id: str, device: str, name: str, value: float, operation: Operation) -> Row:
-    key = f"{record_id}|{name}|{device}"
+def _metric(record_id: str, device: str, name: str, value: float) -> Row:
     return {
         "id": record_id,
-        "key": key,
+        "key": f"{record_id}|{name}|{device}",
         "name": name,
         "value": float(value),
         **places(name, device, value, record_id),
-        "measurement": f"{operation.id}|{key}",
     }

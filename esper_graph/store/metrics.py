@@ -68,6 +68,7 @@ def newest(engine: Engine, blueprint_id: str) -> Answer[MetricRecord]:
 def measurements(engine: Engine, blueprint_id: str) -> Answer[MeasurementRecord]:
     """List everything that was measured of a blueprint, oldest first."""
     rows = engine.read(get("metric/measurements"), {"id": blueprint_id})
+    rows.sort(key=lambda row: (row["properties"]["measured_at"], row["name"], row["device"]))
     return Answer(_measurement(blueprint_id, row) for row in rows)
 
 

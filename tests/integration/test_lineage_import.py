@@ -116,8 +116,16 @@ def test_what_a_record_says_is_found_again(registry: BlueprintRegistry) -> None:
     assert (found.fingerprint, found.op_count, found.parameters) == (None, None, None)
     (measured,) = registry.measurements("x")
     assert (measured.device, measured.name, measured.value) == ("cpu", "accuracy", 0.25)
-    assert registry.metadata("x").benchmarks == {"cpu": {"accuracy": 0.25}}
-    assert [event.action for event in registry.history("x")] == ["lineage.import"]
+    assert [one.measurements for one in registry.ranking("accuracy")] == [1]
+    registry.update_performance("x", {"accuracy": 0.5}, "cpu", actor="Bob")
+    registry.update_performance("x", {"accuracy": 0.75}, "cpu", actor="Bob")
+    assert [one.value for one in registry.measurements("x")] == [0.25, 0.5, 0.75]
+    assert registry.measurements("x")[0] == measured
+    assert [one.measurements for one in registry.ranking("accuracy")] == [3]
+    assert registry.import_lineage([told]).known == ("x",)
+    assert registry.doctor() == ()
+    assert registry.metadata("x").benchmarks == {"cpu": {"accuracy": 0.75}}
+    assert registry.history("x")[0].action == "lineage.import"
     categories = registry.manifest.categories_of(["vision"])
     assert [one.id for one in registry.search(f"tag:vision category:{categories[0]}")] == ["x"]
 
