@@ -1,4 +1,4 @@
-"""`esper-graph blueprint`, changes around a blueprint: tags, status, further ids, hiding, removing."""
+"""`esper-graph blueprint`, changes around a blueprint: tags, measurements, status, ids, hiding, removing."""
 
 import click
 
@@ -33,6 +33,36 @@ def status(reference: str, word: str, reason: str | None, as_json: bool, quiet: 
     found = store.resolve(reference)
     store.set_status(found, word, reason=reason)
     _tell(found, status=word, as_json=as_json, quiet=quiet)
+
+
+@click.command()
+@click.argument("reference", metavar="ID")
+@click.argument("values", metavar="METRIC=VALUE...", nargs=-1, required=True)
+@click.option("--device", default="default", show_default=True, metavar="NAME", help="Where it was measured.")
+@click.option("--new-device", is_flag=True, help="Accept a device that the manifest does not name.")
+@click.option("--tool", metavar="NAME", help="What measured it.")
+@reason_option
+@output_options
+def record(
+    reference: str,
+    values: tuple[str, ...],
+    device: str,
+    new_device: bool,
+    tool: str | None,
+    reason: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Record measurements of a blueprint, in the manifest's units; older ones stay in the history."""
+    metrics: dict[str, float] = {}
+    for name, value in map(_value, values):
+        if name in metrics:
+            raise click.UsageError(f"{name} is given twice")
+        metrics[name] = value
+    store = registry()
+    found = store.resolve(reference)
+    store.update_performance(found, metrics, device, new_device=new_device, tool=tool, reason=reason)
+    _tell(found, device=device, recorded=metrics, as_json=as_json, quiet=quiet)
 
 
 @click.command()
@@ -87,6 +117,14 @@ def purge(reference: str, yes: bool, reason: str | None, as_json: bool, quiet: b
     _tell(found, purged=True, as_json=as_json, quiet=quiet)
 
 
+def _value(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise click.UsageError(f"`{text}` is not of the form METRIC=VALUE, such as latency_ms=4.2") from None
+
+
 def _tell(blueprint_id: str, *, as_json: bool, quiet: bool, **changed: object) -> None:
     """Say what a blueprint has now; to people on standard error, for they asked for nothing."""
     words = "; ".join(f"{name.replace('_', ' ')} {cell(value)}" for name, value in changed.items())
@@ -99,4 +137,4 @@ def _tell(blueprint_id: str, *, as_json: bool, quiet: bool, **changed: object) -
     )
 
 
-COMMANDS = (tag, status, alias, archive, restore, purge)
+COMMANDS = (tag, status, record, alias, archive, restore, purge)

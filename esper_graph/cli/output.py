@@ -170,6 +170,9 @@ def cell(value: object) -> str:
         return f"{value:,.4g}"
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[str, object], value).items()
+        return " ".join(f"{name}={cell(one)}" for name, one in pairs)
     if isinstance(value, list | tuple):
         return " ".join(str(item) for item in cast(Sequence[object], value))
     return str(value)

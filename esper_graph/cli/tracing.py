@@ -6,6 +6,7 @@ import click
 
 from esper_graph.cli.context import output_options, registry
 from esper_graph.cli.output import document, emit_answer, note
+from esper_graph.errors.base import counted
 from esper_graph.property_graph.answer import Answer
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def bisect(
 ) -> None:
     """Find the derivation between GOOD and BAD that made a metric worse.
 
-    Prints the blueprint to measure next; record its value (in Python, by `update_performance`) and ask again,
-    until the culprit is named with its edits. -q prints one id: the culprit if it is found, else what to
+    Prints the blueprint to measure next; record its value (`blueprint record`) and ask again, until the
+    culprit is named with its edits. -q prints one id: the culprit if it is found, else what to
     measure next (exit code 1).
     """
     store = registry()
@@ -104,7 +105,10 @@ def _ask(found: "Bisection", metric: str, device: str) -> None:
         note("none of them can be measured, so the culprit stays open")
         return
     click.echo(f"measure  {found.next}")
-    note(f"{metric} on {device}; {count} blueprints under suspicion, about {found.steps} measurements to go")
+    note(
+        f"{metric} on {device}; {counted(count, 'blueprint')} under suspicion, "
+        f"about {counted(found.steps, 'measurement')} to go"
+    )
 
 
 COMMANDS = (blame, bisect)

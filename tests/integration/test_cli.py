@@ -198,6 +198,22 @@ def test_ids_may_be_abbreviated_while_that_is_clear(commands: Commands, tmp_path
 # ---------------------------------------------------------------- changing
 
 
+def test_measurements_are_recorded_and_lead_bisect_to_the_culprit(family: Commands) -> None:
+    recorded = family.done("blueprint", "record", "root", "latency_ms=2", "memory_mb=0.5", "--json").json
+    assert recorded == {"id": "root", "device": "default", "recorded": {"latency_ms": 2.0, "memory_mb": 0.5}}
+    told = family.done("blueprint", "record", "last", "latency_ms=9.25", "--tool", "stopwatch").stderr
+    assert told == "`last`: device default; recorded latency_ms=9.25\n"
+    asked = family("lineage", "bisect", "root", "last", "--metric", "latency_ms", "-q")
+    assert asked.code == 1
+    assert asked.lines[0] in {"left", "right"}
+    for side in ("left", "right"):
+        family.done("blueprint", "record", side, "latency_ms=2.5", "-q")
+    culprit = family.done("lineage", "bisect", "root", "last", "--metric", "latency_ms", "-q")
+    assert culprit.lines == ["last"]
+    with BlueprintRegistry(settings=family.settings) as registry:
+        assert [one.tool for one in registry.measurements("last")] == ["stopwatch"]
+
+
 def test_tag_status_alias_archive_restore_and_purge_do_what_they_say(family: Commands) -> None:
     added = family.done("blueprint", "tag", "last", "good", "--reason", "it is", "--json").json
     assert added == {"id": "last", "tags_added": ["good"]}

@@ -46,6 +46,13 @@ CODES: dict[int, str] = {
         blueprint optimize
         blueprint pareto --figure nothing
         blueprint pareto --figure latency_ms@nothing
+        blueprint record root latency_ms
+        blueprint record root latency_ms=quick
+        blueprint record root latency_ms=nan
+        blueprint record root latency_ms=-1
+        blueprint record root latency_ms=1 latency_ms=2
+        blueprint record root nothing=1
+        blueprint record root latency_ms=1 --device nothing
         blueprint register {missing}.json
         blueprint schema --wrong
         blueprint search nothing:1
@@ -110,6 +117,7 @@ CODES: dict[int, str] = {
         blueprint restore nobody
         blueprint search derived-from:nobody
         blueprint show nobody
+        blueprint record nobody latency_ms=1
         blueprint status nobody draft
         blueprint tag nobody fast
         lineage ancestors nobody
