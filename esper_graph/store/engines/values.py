@@ -47,11 +47,11 @@ def plain(value: object) -> Any:
 
 def _plain_already(items: list[object]) -> bool:
     """Whether lists hold nothing to convert, however deep: most of what travels are thousands of ids."""
-    kinds = set(map(type, items))
-    while kinds and kinds <= _LISTS:
+    while not _ATOMS.issuperset(map(type, items)):
+        if not _LISTS.issuperset(map(type, items)):
+            return False
         items = list(chain.from_iterable(cast(list[list[object]], items)))
-        kinds = set(map(type, items))
-    return kinds <= _ATOMS
+    return True
 
 
 def _properties(entity: Node | Relationship) -> dict[str, Any]:
