@@ -49,23 +49,26 @@ class UnknownParentError(LineageError, ValueError):
 
 
 class RecordsRefusedError(LineageError, ValueError):
-    """Lineage records cannot be imported; none of them was stored.
+    """Lineage records cannot be imported.
 
     Attributes:
         problems: Everything that was found, in the order of the lines.
+        stored: How many of the records are written: 0, unless somebody took an id while they were.
     """
 
     exit_code = 4
     _SHOWN: ClassVar[int] = 20
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], stored: int = 0) -> None:
         self.problems = tuple(problems)
+        self.stored = stored
         count = len(self.problems)
+        kept = f"{stored:,} before them were stored" if stored else "none was stored"
         shown = [f"{one.where}: {one.message}" for one in self.problems[: self._SHOWN]]
         if count > self._SHOWN:
             shown.append(f"and {count - self._SHOWN:,} more")
         super().__init__(
-            f"these lineage records have {counted(count, 'problem')}, and none was stored",
+            f"these lineage records have {counted(count, 'problem')}, and {kept}",
             where=shown,
             hint=next(
                 (one.hint for one in self.problems if one.hint),

@@ -1,9 +1,9 @@
 """Lineage records that are written together, in one transaction with one event."""
 
-from esper_graph.errors import RecordsRefusedError, StoreError, UnknownParentError
+from esper_graph.errors import StoreError, UnknownParentError
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.identifiers import new_id
-from esper_graph.property_graph.lineage_record import Placed, problem_of
+from esper_graph.property_graph.lineage_record import Placed
 from esper_graph.property_graph.records import Operation
 from esper_graph.store.awaited import claim, fill_external_parents
 from esper_graph.store.engines import ConflictError, Engine, Row, Transaction
@@ -19,6 +19,10 @@ _ATTEMPTS = 3
 
 class _StaleError(Exception):
     """A parent came, was removed or numbered anew between look-up and write."""
+
+
+class TakenError(Exception):
+    """Somebody took an id of the batch between look-up and write; nothing of it is written."""
 
 
 class Batch:
@@ -51,7 +55,7 @@ class Batch:
         """Write everything and return how many derivations that were.
 
         Raises:
-            RecordsRefusedError: Somebody took one of the ids meanwhile.
+            TakenError: Somebody took one of the ids meanwhile.
             UnknownParentError: A parent was removed meanwhile.
             LineageCycleError: A record arrives as the parent that its own ancestor waits for.
         """
@@ -62,7 +66,8 @@ class Batch:
             except _StaleError:
                 self._look_again(engine)
             except ConflictError:
-                self._refuse_taken(engine)
+                if states(engine, sorted(one.record.id for one in self.placed)):
+                    raise TakenError from None
                 if not self._look_again(engine):
                     raise
             else:
@@ -105,17 +110,6 @@ class Batch:
             fill_external_parents(transaction, {name: name for name in awaited})
 
     # ---------------------------------------------------------------- what others did meanwhile
-
-    def _refuse_taken(self, engine: Engine) -> None:
-        lines = {one.record.id: one.line for one in self.placed}
-        taken = states(engine, sorted(lines))
-        if taken:
-            raise RecordsRefusedError(
-                [
-                    problem_of(lines[row["name"]], f"the id `{row['name']}` was taken meanwhile")
-                    for row in taken
-                ]
-            )
 
     def _look_again(self, engine: Engine) -> bool:
         """Look at the parents that are not of this batch, and tell whether some came that were nowhere."""

@@ -3,12 +3,13 @@
 Everything is looked up and compared first, so that what is refused leaves nothing behind. Then the records
 are written in batches, parents before their children: each in one transaction with one event, under the
 lineage lock, so that nobody numbers their parents anew meanwhile. While one batch is written, the next is
-made.
+made. Where somebody took an id meanwhile, what is left is looked up and compared again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from esper_graph.property_graph.lineage_record import LineageRecord, Placed, pro
 from esper_graph.property_graph.records import LineageImport, Operation
 from esper_graph.property_graph.rows import derivations_from
 from esper_graph.store.engines import Engine, Row
-from esper_graph.store.lineage_batch import Batch, height, states
+from esper_graph.store.lineage_batch import Batch, TakenError, height, states
 from esper_graph.store.lineage_rows import Surroundings
 
 _AT_ONCE = 5_000
@@ -53,52 +54,57 @@ def import_records(
             the parent that its own ancestor waits for, the batches before it are.
     """
     outside = {one.parent_id for _, record in placed.values() for one in record.derivations} - placed.keys()
-    found = _states(engine, [*placed, *sorted(outside)])
-    known, problems = _known(engine, placed, found)
-    external = outside - found.keys()
-    if not external_parents:
-        problems += _unknown_parents(placed, external)
-    if problems:
-        raise RecordsRefusedError(sorted(problems, key=_line))
-    new = [placed[name] for name in _parents_first(placed) if name not in known]
-    around = Surroundings(
-        heights={one["id"]: height(one) for one in found.values()},
-        ids={name: one["id"] for name, one in found.items() if name != one["id"]},
-        external=external,
-        manifest=manifest,
-    )
-    derivations = _write(engine, new, lambda: Batch(make_operation(), around), progress)
-    kept = {one.parent_id for _, record in new for one in record.derivations} & around.external
+    imported: dict[str, Placed] = {}
+    derivations = 0
+    while True:
+        found = _states(engine, [*placed, *sorted(outside)])
+        rest = {name: one for name, one in placed.items() if name not in imported}
+        known, problems = _known(engine, rest, found)
+        external = outside - found.keys()
+        if not external_parents:
+            problems += _unknown_parents(rest, external)
+        if problems:
+            raise RecordsRefusedError(sorted(problems, key=_line), stored=len(imported))
+        new = [rest[name] for name in _parents_first(placed) if name in rest and name not in known]
+        around = Surroundings(
+            heights={one["id"]: height(one) for one in found.values()},
+            ids={name: one["id"] for name, one in found.items() if name != one["id"]},
+            external=external,
+            manifest=manifest,
+        )
+        total = len(imported) + len(new)
+        try:
+            for batch, count in _written(engine, _batches(new, partial(_begin, make_operation, around))):
+                imported |= {one.record.id: one for one in batch.placed}
+                derivations += count
+                if progress is not None:
+                    progress(len(imported), total)
+        except TakenError:
+            continue  # by the same record, perhaps, which another import wrote
+        break
+    parents = {one.parent_id for _, record in imported.values() for one in record.derivations}
     return LineageImport(
-        imported=tuple(record.id for _, record in new),
+        imported=tuple(imported),
         known=tuple(name for name in placed if name in known),
         derivations=derivations,
-        external_parents=tuple(sorted(kept)),
+        external_parents=tuple(sorted(parents & around.external)),
     )
 
 
-def _write(
-    engine: Engine, new: Sequence[Placed], begin: Callable[[], Batch], progress: Progress | None
-) -> int:
-    """Write all batches and count their derivations."""
-    done = derivations = 0
+def _begin(make_operation: Callable[[], Operation], around: Surroundings) -> Batch:
+    return Batch(make_operation(), around)
 
-    def finish(batch: Batch, writing: "Future[int]") -> None:
-        nonlocal done, derivations
-        derivations += writing.result()
-        done += len(batch.placed)
-        if progress is not None:
-            progress(done, len(new))
 
+def _written(engine: Engine, batches: Iterable[Batch]) -> Iterator[tuple[Batch, int]]:
+    """Write the batches, and yield each that is written with the number of its derivations."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="esper-graph-write") as writer:
         before: tuple[Batch, Future[int]] | None = None
-        for batch in _batches(new, begin):
+        for batch in batches:
             if before is not None:
-                finish(*before)
+                yield before[0], before[1].result()
             before = (batch, writer.submit(batch.save, engine))
         if before is not None:
-            finish(*before)
-    return derivations
+            yield before[0], before[1].result()
 
 
 def _batches(new: Sequence[Placed], begin: Callable[[], Batch]) -> Iterator[Batch]:

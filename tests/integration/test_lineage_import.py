@@ -252,9 +252,25 @@ def test_an_id_that_is_taken_meanwhile_is_refused_and_what_was_written_before_st
         if done == 1_000:
             registry.register(perceptron(3, "r1200"))
 
-    with pytest.raises(RecordsRefusedError, match="line 1201: the id `r1200` was taken meanwhile"):
+    with pytest.raises(RecordsRefusedError, match="line 1201: the id `r1200` is that of a reg") as caught:
         registry.import_lineage([record(f"r{one:04}") for one in range(1_500)], progress=take)
+    assert caught.value.stored == 1_000
+    assert "1,000 before them were stored" in str(caught.value)
     assert len(registry) == 1_001
+    assert registry.doctor() == ()
+
+
+def test_the_same_records_that_another_import_writes_meanwhile_are_known(registry: BlueprintRegistry) -> None:
+    records = [record(f"r{one:04}", *([f"r{one - 1:04}"] if one else [])) for one in range(1_500)]
+
+    def overtake(done: int, total: int | None) -> None:
+        if done == 1_000 and total == 1_500:
+            registry.import_lineage(records[:1_300])
+
+    found = registry.import_lineage(records, progress=overtake)
+    assert (len(found.imported), found.derivations) == (1_200, 1_199)
+    assert found.known == tuple(f"r{one:04}" for one in range(1_000, 1_300))
+    assert len(registry.ancestor_ids("r1499")) == 1_499
     assert registry.doctor() == ()
 
 
