@@ -1,6 +1,6 @@
 // Write lineage records: blueprints without content, with the event of the operation that imports them.
 // Run after the lineage lock was taken; an id that is taken breaks a uniqueness constraint.
-// param rows LIST<MAP> `id`, `name`, `description`, `author`, `created_at`, `version` and `generation` of each
+// param rows LIST<MAP> `id`, `name`, `description`, `author`, maybe `created_at`, `version` and `generation` of each
 // param operation_id STRING the operation
 // param at STRING when, as ISO 8601
 // param event MAP further properties of the event, should it be new
@@ -17,6 +17,7 @@ UNWIND $rows AS row
 CREATE (b:Blueprint:Named {id: row.id, handle: row.id, lineage_only: true, name: row.name,
                            description: row.description, author: row.author, version: row.version,
                            generation: row.generation, status: 'registered',
-                           created_at: datetime(row.created_at), registered_at: now})
+                           registered_at: now,
+                           created_at: CASE WHEN row.created_at IS NULL THEN now ELSE datetime(row.created_at) END})
 CREATE (e)-[:CONCERNS]->(b)
 RETURN count(b) AS written;

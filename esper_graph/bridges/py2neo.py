@@ -266,7 +266,7 @@ _PROPERTIES = {  # by label; the first one is the key
         *("id", "name", "version", "description", "author", "status", "created_at", "registered_at"),
         *("fingerprint", "normal_fingerprint", "content_digest", "generation", "depth", "op_count"),
         *("edge_count", "parameters", "flops", "macs", "memory_mb", "reference_binding"),
-        *("input_signature", "output_signature"),
+        *("input_signature", "output_signature", "lineage_only"),
     ),
     "OpNode": ("uid", "node_id", "name", "op_type", "position", "origin", "precision"),
     "ExternalParent": ("id",),
@@ -274,7 +274,7 @@ _PROPERTIES = {  # by label; the first one is the key
     "Tag": ("name",),
     "Category": ("name",),
     "Device": ("name",),
-    "Metric": ("key", "name", "device", "value", "measured_at"),
+    "Metric": ("key", "name", "device", "value", "measured_at", "actor"),
     "Measurement": ("id", "value", "measured_at", "actor", "samples", "spread", "tool", "kernel"),
     "CompileAttempt": (
         *("id", "mode", "backend", "profile", "outcome", "reason", "started_at", "finished_at"),

@@ -48,7 +48,7 @@ class Batch:
             return False
         self._bytes += size
         self.placed.append(one)
-        self._rows.add(record, self._operation, self._around)
+        self._rows.add(record, self._around)
         return True
 
     def save(self, engine: Engine) -> int:
@@ -121,7 +121,7 @@ class Batch:
             around.heights[row["id"]] = height(row)
         self._rows = Rows()
         for one in self.placed:
-            self._rows.add(one.record, self._operation, around)
+            self._rows.add(one.record, around)
         own = {one.record.id for one in self.placed}
         children = {row["parent"]: row["child"] for row in self._rows.derivations}
         found = {row["name"]: row for row in states(engine, sorted(children.keys() - own))}

@@ -8,7 +8,6 @@ from esper_graph.config import Manifest
 from esper_graph.ir.specs import Derivation, thaw
 from esper_graph.property_graph.lineage_record import LineageRecord
 from esper_graph.property_graph.places import places
-from esper_graph.property_graph.records import Operation
 from esper_graph.property_graph.rows import derivation_key
 from esper_graph.store.engines import Row
 
@@ -59,7 +58,7 @@ class Rows:
         """All derivations from parents that are there."""
         return [row for rows in self.derived for row in rows]
 
-    def add(self, record: LineageRecord, operation: Operation, around: Surroundings) -> None:
+    def add(self, record: LineageRecord, around: Surroundings) -> None:
         """Add the rows of a record; `number` completes them."""
         self.records.append(
             {
@@ -67,7 +66,7 @@ class Rows:
                 "name": record.name,
                 "description": record.description or None,
                 "author": record.author,
-                "created_at": (record.created_at or operation.at).isoformat(),
+                "created_at": None if record.created_at is None else record.created_at.isoformat(),
             }
         )
         derived: list[Row] = []
