@@ -117,6 +117,8 @@ def parents(reference: str, include_rediscoveries: bool, as_json: bool, quiet: b
     store = registry()
     found = store.parents(store.resolve(reference), include_rediscoveries=include_rediscoveries)
     emit_answer(found, _DERIVATION, as_json=as_json, quiet=quiet, ids=lambda one: one.parent, empty="none")
+    if found.truncated_by == "external":
+        note("others are outside of this store: `esper-graph lineage ancestors` names them")
 
 
 @click.command()

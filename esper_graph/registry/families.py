@@ -141,7 +141,7 @@ class Families(OpenStore):
         """List how a blueprint came from its parents, rediscoveries included, oldest first."""
         from esper_graph.store import lineage
 
-        return Answer(lineage.parents(self.engine, self._id(blueprint_id), include_rediscoveries=True))
+        return lineage.parents(self.engine, self._id(blueprint_id), include_rediscoveries=True)
 
     def _know(self, which: Which) -> None:
         """Refuse a metric or a device that there is none of."""

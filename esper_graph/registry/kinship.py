@@ -24,20 +24,24 @@ class Kinship(OpenStore):
     def parents(self, blueprint_id: str, *, include_rediscoveries: bool = False) -> Answer[DerivationRecord]:
         """List the derivations of a blueprint from its parents, oldest first.
 
+        Returns:
+            `truncated_by` is `external` where there are others, from parents that this store knows by name
+            only.
+
         Raises:
             BlueprintNotFoundError: There is no such blueprint.
         """
         from esper_graph.store import lineage
 
         found = self._id(blueprint_id)
-        return Answer(lineage.parents(self.engine, found, include_rediscoveries=include_rediscoveries))
+        return lineage.parents(self.engine, found, include_rediscoveries=include_rediscoveries)
 
     def children(self, blueprint_id: str, *, include_rediscoveries: bool = False) -> Answer[DerivationRecord]:
         """List the derivations of other blueprints from this one, oldest first; raises like `parents`."""
         from esper_graph.store import lineage
 
         found = self._id(blueprint_id)
-        return Answer(lineage.children(self.engine, found, include_rediscoveries=include_rediscoveries))
+        return lineage.children(self.engine, found, include_rediscoveries=include_rediscoveries)
 
     def common_ancestors(
         self,

@@ -85,8 +85,10 @@ def descendant_ids(engine: Engine, blueprint_id: str, *, include_rediscoveries: 
 
 def parents(
     engine: Engine, blueprint_id: str, *, include_rediscoveries: bool = False
-) -> tuple[DerivationRecord, ...]:
+) -> Answer[DerivationRecord]:
     """List the derivations from a blueprint to its parents, oldest first.
+
+    The answer is marked `external` where there are others, from parents that the store knows by name only.
 
     Raises:
         BlueprintNotFoundError: There is no such blueprint.
@@ -96,7 +98,7 @@ def parents(
 
 def children(
     engine: Engine, blueprint_id: str, *, include_rediscoveries: bool = False
-) -> tuple[DerivationRecord, ...]:
+) -> Answer[DerivationRecord]:
     """List the derivations of other blueprints from this one, oldest first.
 
     Raises:
@@ -322,14 +324,13 @@ def _found(engine: Engine, ids: Sequence[str]) -> None:
 # ---------------------------------------------------------------- derivations
 
 
-def _derivations(
-    engine: Engine, query: str, blueprint_id: str, *, wide: bool
-) -> tuple[DerivationRecord, ...]:
+def _derivations(engine: Engine, query: str, blueprint_id: str, *, wide: bool) -> Answer[DerivationRecord]:
     rows = engine.read(get(query), {"id": blueprint_id, "rediscoveries": wide})
     if not rows:
         raise BlueprintNotFoundError(blueprint_id)
-    return tuple(
+    found = [
         record_of(row["child"], row["parent"], row["type"], row["properties"])
         for row in rows
         if row["type"] is not None
-    )
+    ]
+    return marked(Answer(found), external=bool(rows[0].get("outside")))

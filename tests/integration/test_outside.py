@@ -64,7 +64,7 @@ def test_answers_about_ancestors_tell_of_parents_outside(engine: Engine, seed: i
     write(engine, plan)
     send_outside(engine, outside)
     told: set[bool] = set()
-    for start in random.sample(members, 8):
+    for start in {*random.sample(members, 8), *outside}:
         for wide, at in ((False, None), (True, None), (False, plan.members[start]), (True, 60 * 25)):
             names = names_above(plan.graph(at, wide=wide), outside, start, at)
             view = View(wide, None if at is None else moment(at))
@@ -89,6 +89,9 @@ def test_answers_about_ancestors_tell_of_parents_outside(engine: Engine, seed: i
                 up = kinship.stream(engine, start, upwards=True, include_rediscoveries=wide)
                 down = kinship.stream(engine, start, upwards=False, include_rediscoveries=wide)
                 assert (streamed(up), streamed(down)) == (mark, None)
+                own = lineage.parents(engine, start, include_rediscoveries=wide)
+                assert own.truncated_by == ("external" if start in outside else None)
+                assert lineage.children(engine, start, include_rediscoveries=wide).complete
     assert told == {True, False}
 
 
