@@ -15,6 +15,8 @@ Read = Callable[[str, Mapping[str, object]], list[dict[str, Any]]]
 """Runs a query of the catalogue by name; the registry fills it."""
 
 FEW = 1_000
+FEW_LINKED = 2_500
+"""So many blueprints of a tag or category are put in order about as fast as an index of 100,000 is walked."""
 
 
 class Begin(NamedTuple):
@@ -62,7 +64,7 @@ def fewest(read: Read, filter_: Filter, *, besides: Sequence[Term] = ()) -> Begi
     """
     terms = _usable(filter_)
     rarest = min(_sizes(read, [term for term in terms if _is(term, "link")]), default=None, key=_size)
-    if rarest is None or rarest[0] >= FEW:
+    if rarest is None or rarest[0] >= FEW_LINKED:
         for term in terms:
             if _is(term, "metric") and not any(term is one for one in besides):
                 found = _measured(read, term)
@@ -72,7 +74,7 @@ def fewest(read: Read, filter_: Filter, *, besides: Sequence[Term] = ()) -> Begi
         return Begin("all", few=False)
     size, term = rarest
     assert term.field is not None
-    return Begin(term.field.name, tuple(map(str, term.values)), (term,), few=size < FEW)
+    return Begin(term.field.name, tuple(map(str, term.values)), (term,), few=size < FEW_LINKED)
 
 
 def _usable(filter_: Filter) -> list[Term]:
@@ -95,7 +97,7 @@ def _sizes(read: Read, links: Sequence[Term]) -> list[tuple[int, Term]]:
         {"number": number, "seed": term.field.name if term.field else "", "values": list(term.values)}
         for number, term in enumerate(links)
     ]
-    rows = read("search/size", {"terms": asked, "limit": FEW})
+    rows = read("search/size", {"terms": asked, "limit": FEW_LINKED})
     return [(row["size"], links[row["number"]]) for row in rows]
 
 

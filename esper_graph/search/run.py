@@ -15,10 +15,11 @@ from esper_graph.search.language import Filter, Term
 from esper_graph.search.order import Order, bounds
 from esper_graph.search.page_token import Place
 from esper_graph.search.shapes import Tensor, fits
-from esper_graph.search.walk import walk
+from esper_graph.search.walk import Walk, walk
 
 FACETS = ("tag", "category", "op", "status", "author", "device", "signature")
 _ALWAYS_THERE = frozenset({"id", "registered"})
+_SAMPLE, _LEAST_SHARE = 64, 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,10 @@ def page(read: Read, search: Search, order: Order, *, limit: int, token: str | N
     way = walk(search.filter, order, valued, search.known.metrics)
     start = search.begin(read, besides=() if way is None else way.held)
     if after is None or after.key is not None:
-        if way is None or start.few:
-            rows = _collected(read, search, start, order, limit + 1, after)
-        else:
+        if way is not None and _pays(read, search, way, start):
             rows = read(way.query, {**search.conditions(way.held), **way.asked, "limit": limit + 1})
+        else:
+            rows = _collected(read, search, start, order, limit + 1, after)
         after = None
     if len(rows) <= limit and not _surely_valued(search, order):
         rows += _without_value(read, search, start, order, limit + 1 - len(rows), after)
@@ -179,6 +180,19 @@ def _fits(filter_: Filter, text: str) -> bool:
 
 
 # ---------------------------------------------------------------- one page
+
+
+def _pays(read: Read, search: Search, way: Walk, start: Begin) -> bool:
+    """Tell whether to walk: where those to begin with are many, and not too few of a sample meet the rest."""
+    if start.few or start.seed == "all":
+        return not start.few
+    rest = search.conditions((*way.held, *start.held))
+    if not rest["conditions"]:
+        return True
+    asked = {"seed": start.seed, "values": list(start.values), "limit": _SAMPLE}
+    ids = [one for row in read("search/some", asked) for one in row["ids"]]
+    kept = read("search/count", {"seed": "id", "values": ids, **rest})[0]["total"]
+    return kept >= _LEAST_SHARE * len(ids)
 
 
 def _collected(

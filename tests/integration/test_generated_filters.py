@@ -29,7 +29,8 @@ def registry(
 ) -> Iterator[BlueprintRegistry]:
     """Searches that begin with few, and ones for which nothing is few, so that they walk along indexes."""
     if request.param == "walked":
-        monkeypatch.setattr(begin, "FEW", 0)
+        for name in ("FEW", "FEW_LINKED"):
+            monkeypatch.setattr(begin, name, 0)
     with BlueprintRegistry(settings=engine_settings) as opened:
         yield opened
 

@@ -109,7 +109,8 @@ def _row(one: Fact) -> dict[str, Any]:
 def registry(
     facts: list[Fact], engine_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[BlueprintRegistry]:
-    monkeypatch.setattr(begin, "FEW", 3)
+    for name in ("FEW", "FEW_LINKED"):
+        monkeypatch.setattr(begin, name, 3)
     with BlueprintRegistry(settings=engine_settings) as opened:
         yield opened
 

@@ -5,10 +5,10 @@ from esper_graph.property_graph.catalogue import get, names
 BEGINS, ENDS = "($archived OR", "WHERE feature IN c.features)\n    END)"
 
 
-def _texts(parameter: str) -> dict[str, str]:
+def _texts(*parameters: str) -> dict[str, str]:
     queries = [get(name) for name in names() if name.startswith("search/")]
     return {
-        query.name: query.text for query in queries if parameter in {one.name for one in query.parameters}
+        query.name: query.text for query in queries if {*parameters} <= {one.name for one in query.parameters}
     }
 
 
@@ -21,6 +21,6 @@ def test_all_files_have_the_same_conditions() -> None:
 
 
 def test_all_files_have_the_same_seeds() -> None:
-    texts = _texts("seed")
+    texts = _texts("seed", "conditions")
     assert len(texts) > 1
     assert len({text[: text.index(BEGINS)] for text in texts.values()}) == 1
