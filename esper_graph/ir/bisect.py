@@ -12,9 +12,10 @@ analysis of git bisect", Algorithmica 86 (2024), pages 1365 to 1399.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from math import isfinite
 from typing import Literal
 
-from esper_graph.errors import LineageError
+from esper_graph.errors import LineageError, QueryError
 
 Direction = Literal["lower", "higher"]
 """Which values of the metric are better."""
@@ -30,7 +31,7 @@ class Bisection:
         suspects: All that may be the culprit, sorted.
         steps: How many further measurements may be needed, about.
         good: Blueprints that count as good by what was measured, sorted; likewise `bad`.
-        threshold: Values beyond it count as bad.
+        threshold: Values beyond it count as bad; None while neither it nor both ends are known.
         cleared: Parents of the culprit, none of which has the change; its derivations from them did it.
     """
 
@@ -40,7 +41,7 @@ class Bisection:
     steps: int
     good: tuple[str, ...]
     bad: tuple[str, ...]
-    threshold: float
+    threshold: float | None
     cleared: tuple[str, ...] = ()
 
 
@@ -68,6 +69,7 @@ def bisect(
     Raises:
         LineageError: `good` is no ancestor of `bad`, its value is not better, or what was measured cannot
             come from one change that all descendants inherit.
+        QueryError: The threshold is no finite number.
 
     Example:
         >>> chain = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "e": ["d"]}
@@ -77,6 +79,10 @@ def bisect(
         >>> found.culprit, found.cleared
         ('d', ('c',))
     """
+    if threshold is not None and not isfinite(threshold):
+        raise QueryError(
+            f"the threshold {threshold} is no finite number", hint="leave it out for the middle between both"
+        )
     above = _Ancestry(parents, bad)
     if good not in above.number or good == bad:
         raise LineageError(
@@ -89,8 +95,7 @@ def bisect(
         if missing[0] in unmeasurable:
             raise LineageError(f"`{missing[0]}` has no value, and cannot be measured")
         suspects = above.names(above.upto(bad) & ~above.upto(good))
-        unknown = threshold if threshold is not None else float("nan")
-        return Bisection(missing[0], None, suspects, len(missing) + _steps(len(suspects)), (), (), unknown)
+        return Bisection(missing[0], None, suspects, len(missing) + _steps(len(suspects)), (), (), threshold)
     if threshold is None:
         threshold = (values[good] + values[bad]) / 2
     is_bad = {name: sign * value > sign * threshold for name, value in values.items() if name in above.number}

@@ -194,6 +194,7 @@ class Comparing(Registering):
             ConfigError: There is no such metric or device, or the metric was measured on other devices only.
             LineageError: `good` is no ancestor of `bad`, is not better, or no single change explains the
                 values.
+            QueryError: The threshold is no finite number.
         """
         from esper_graph.ir.bisect import bisect
         from esper_graph.store import lineage, metrics

@@ -218,6 +218,7 @@ def test_the_command_line_blames_and_bisects(commands: Commands, family: Bluepri
     assert commands.done("lineage", "blame", "wide", "-q").lines == ["mlp", "wide"]
 
     asked = ("lineage", "bisect", "mlp", "wide", "--metric", "latency_ms", "--device", "cpu")
+    assert '"threshold": null' in commands(*asked, "--json").stdout
     for expected in ("mlp", "wide"):
         step = commands(*asked, "-q")
         assert (step.code, step.lines) == (1, [expected])

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from esper_graph.errors import LineageError
+from esper_graph.errors import LineageError, QueryError
 from esper_graph.ir.bisect import bisect
 
 Parents = dict[str, list[str]]
@@ -96,6 +96,7 @@ CHAIN: Parents = {"a": [], "b": ["a"], "c": ["b"], "d": ["c"], "other": []}
 def test_both_ends_are_measured_first() -> None:
     assert bisect(CHAIN, "a", "d", {}).next == "a"
     assert bisect(CHAIN, "a", "d", {"a": 1.0}).next == "d"
+    assert bisect(CHAIN, "a", "d", {"a": 1.0}).threshold is None
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,13 @@ def test_what_cannot_be_bisected_is_refused(
 ) -> None:
     with pytest.raises(LineageError, match=words):
         bisect(CHAIN, good, bad, values)
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf")])
+@pytest.mark.parametrize("values", [{}, {"a": 1.0, "d": 9.0}])
+def test_a_threshold_that_is_no_finite_number_is_refused(threshold: float, values: dict[str, float]) -> None:
+    with pytest.raises(QueryError, match="no finite number"):
+        bisect(CHAIN, "a", "d", values, threshold=threshold)
 
 
 def test_what_cannot_be_measured_is_not_asked_for_and_stays_under_suspicion() -> None:
