@@ -16,7 +16,7 @@ Read = Callable[[str, Mapping[str, object]], list[dict[str, Any]]]
 
 FEW = 1_000
 FEW_LINKED = 2_500
-"""So many blueprints of a tag or category are put in order about as fast as an index of 100,000 is walked."""
+"""As many of a tag or category are put in order as fast as a page is found along an index of 100,000."""
 
 
 class Begin(NamedTuple):
