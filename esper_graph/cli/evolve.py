@@ -9,7 +9,7 @@ import click
 from esper_graph.cli.context import output_options, reason_option, registry
 from esper_graph.cli.files import in_file
 from esper_graph.cli.merging import merge
-from esper_graph.cli.output import emit
+from esper_graph.cli.output import emit, note_alias
 
 
 @click.group(no_args_is_help=True)
@@ -83,6 +83,7 @@ def apply(
 
     def people() -> None:
         click.echo(child)
+        note_alias(child, blueprint_id)
         for derivation in derivations[-1:]:
             for edit in derivation.edits:
                 shown = ", ".join(f"{key}={value}" for key, value in edit.items() if key != "type")

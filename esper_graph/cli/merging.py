@@ -3,7 +3,7 @@
 import click
 
 from esper_graph.cli.context import output_options, reason_option, registry
-from esper_graph.cli.output import document, emit, note
+from esper_graph.cli.output import document, emit, note, note_alias
 
 
 @click.command()
@@ -51,6 +51,7 @@ def merge(
     )
     if not as_json and not quiet:
         note(f"merged over {start}")
+        note_alias(child, blueprint_id)
 
 
 def _preview(left: str, right: str, base: str, *, repair: bool, as_json: bool) -> None:

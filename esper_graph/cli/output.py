@@ -181,3 +181,9 @@ def cell(value: object) -> str:
 def note(text: str) -> None:
     """Say something on standard error."""
     click.echo(text, err=True)
+
+
+def note_alias(given: str, asked: str | None) -> None:
+    """Say where a structure was known already, so that the id that was asked for became an alias."""
+    if asked is not None and asked != given:
+        note(f"known already: `{asked}` is an alias of `{given}` now")

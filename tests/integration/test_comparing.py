@@ -210,6 +210,10 @@ def test_the_command_line_compares_and_merges(commands: Commands, family: Bluepr
     assert "4 -> 16" in dry.stdout
     merged = commands.done("evolve", "merge", "wide", "smooth", "--id", "both", "-q")
     assert merged.lines == ["both"]
+    again = commands.done("evolve", "merge", "wide", "smooth", "--id", "again")
+    assert (again.lines, "`again` is an alias of `both` now" in again.stderr) == (["both"], True)
+    edited = commands.done("evolve", "apply", "mlp", "--set", "act.type=gelu", "--id", "soft")
+    assert (edited.lines, "`soft` is an alias of `smooth` now" in edited.stderr) == (["smooth"], True)
 
 
 def test_the_command_line_blames_and_bisects(commands: Commands, family: BlueprintRegistry) -> None:
