@@ -237,6 +237,7 @@ class Registering(OpenStore):
         Raises:
             LineageCycleError: The parent descends from the child; the path is named, nothing is written.
             BlueprintNotFoundError: One of them is unknown.
+            FormatError: The mutation type is longer than a name, or holds what cannot be printed.
         """
         from esper_graph.store import lineage
 

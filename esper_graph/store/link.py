@@ -6,7 +6,7 @@ search for a path and the write.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from esper_graph.errors import (
     BlueprintNotFoundError,
@@ -16,7 +16,7 @@ from esper_graph.errors import (
     close_names,
     suggestion,
 )
-from esper_graph.ir.specs import DERIVATION_KINDS
+from esper_graph.ir.specs import DERIVATION_KINDS, Derivation, DerivationKind, freeze
 from esper_graph.property_graph.catalogue import get
 from esper_graph.property_graph.records import Operation
 from esper_graph.store.engines import Engine, Row, Transaction
@@ -53,12 +53,20 @@ def link(
         BlueprintNotFoundError: The child does not exist.
         UnknownParentError: The parent does not exist.
         QueryError: There is no such kind.
+        FormatError: The mutation type, the reason or the edits are not such as can be read again.
     """
     if kind not in DERIVATION_KINDS:
         raise QueryError(
             f"`{kind}` is no kind of derivation",
             hint=suggestion(close_names(kind, DERIVATION_KINDS)) or f"one of {', '.join(DERIVATION_KINDS)}",
         )
+    Derivation(
+        parent_id=parent,
+        kind=cast(DerivationKind, kind),
+        mutation_type=mutation_type,
+        edits=tuple(map(freeze, edits)),
+        reason=reason,
+    )  # what is written must be what can be read: the child holds it from then on
     properties = {
         "kind": kind,
         "mutation_type": mutation_type,

@@ -9,6 +9,7 @@ import pytest
 
 from esper_graph.errors import (
     BlueprintNotFoundError,
+    FormatError,
     LineageCycleError,
     QueryError,
     UnknownParentError,
@@ -121,6 +122,15 @@ def test_unknown_ends_and_kinds_are_named(store: Engine) -> None:
     with pytest.raises(QueryError, match="mutatoin") as caught:
         lineage.link(store, "a", "a", kind="mutatoin", operation=operation())
     assert caught.value.hint == "did you mean `mutation`?"
+
+
+@pytest.mark.parametrize("mutation_type", ["", "x" * 201, "two\nlines"])
+def test_a_mutation_type_that_could_not_be_read_again_is_refused(store: Engine, mutation_type: str) -> None:
+    plant(store, alone=["a", "b"])
+    with pytest.raises(FormatError, match="mutation_type"):
+        lineage.link(store, "a", "b", kind="merge", mutation_type=mutation_type, operation=operation())
+    assert lineage.parents(store, "a") == ()
+    assert store.read(EVENTS) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
