@@ -113,6 +113,11 @@ def descendant_counts(family: Family, wanted: Iterable[str]) -> dict[str, int]:
     if order is None:
         return {member: len(levels(family.children, [member])) - 1 for member in wanted}
     last_first = list(reversed(order))
+    if all(len(above) <= 1 for above in family.parents.values()):  # nobody is counted twice
+        counts: dict[str, int] = {}
+        for member in last_first:
+            counts[member] = sum(1 + counts[child] for child in family.children[member])
+        return {member: counts[member] for member in wanted}
     places = {member: 1 << place for place, member in enumerate(last_first)}
     reached: dict[str, int] = {}
     for member in last_first:
