@@ -121,7 +121,7 @@ class BlueprintIR(Value):
     nodes: Annotated[tuple[NodeSpec, ...], BeforeValidator(as_tuple)]
     edges: Annotated[tuple[EdgeSpec, ...], BeforeValidator(as_tuple)]
     blocks: Blocks = EMPTY
-    tags: Annotated[tuple[Tag, ...], BeforeValidator(sorted_names), Field(max_length=100)] = ()
+    tags: Annotated[tuple[Tag, ...], BeforeValidator(sorted_names)] = ()
     author: Name = "system"
     created_at: Annotated[datetime, PlainValidator(_moment)] = Field(
         default_factory=lambda: datetime.now(UTC)

@@ -44,7 +44,6 @@ UNSAID: Mapping[str, str] = {
     "fraction": "a factor is a fraction with a denominator of at most 1000",
     "together": "attributes of one node fit together, such as groups that divide the channels",
     "lineage": "parent_id and mutation_type say what the first derivation says",
-    "tags": "there are at most 100 different tags",
     "blocks": "a definition has the name of its own fingerprint",
 }
 """What a document must also fulfil, by a short name."""

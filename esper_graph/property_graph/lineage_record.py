@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from esper_graph.config import Manifest
 from esper_graph.errors import ConfigError, FormatError, Problem, RecordsRefusedError
@@ -84,7 +84,7 @@ class LineageRecord(Value):
     description: Text = ""
     author: Name = "system"
     created_at: Annotated[datetime | None, PlainValidator(_moment)] = None
-    tags: Annotated[tuple[Tag, ...], BeforeValidator(sorted_names), Field(max_length=100)] = ()
+    tags: Annotated[tuple[Tag, ...], BeforeValidator(sorted_names)] = ()
     derivations: Annotated[tuple[Derivation, ...], BeforeValidator(as_tuple)] = ()
     metrics: Metrics = EMPTY
 

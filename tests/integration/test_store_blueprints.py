@@ -143,6 +143,15 @@ def test_what_is_not_there_is_none(store: Engine) -> None:
     assert not blueprints.exists(store, "nothing")
 
 
+def test_a_structure_that_is_known_under_very_many_tags_stays_readable(store: Engine) -> None:
+    first, second = ([f"{letter}{number}" for number in range(90)] for letter in "ab")
+    save(store, perceptron(3, "mlp").changed(tags=first))
+    save(store, perceptron(3, "again").changed(tags=second))
+    found = blueprints.get(store, "mlp")
+    assert found is not None
+    assert found.tags == tuple(sorted(first + second))
+
+
 def test_many_come_back_in_the_order_asked_for_aliases_too(store: Engine) -> None:
     save(store, perceptron(3), perceptron(4), perceptron(3, "other_name"))
     found = blueprints.contents(store, ["mlp_4", "other_name", "mlp_3", "mlp_4"])

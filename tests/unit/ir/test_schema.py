@@ -163,7 +163,6 @@ SAID_BY: Mapping[str, str] = {
     r"|is not a multiple of it|more than half of|needs stride 1"
     r"|there is no such row|it divides the input|a padding is",
     "lineage": r"`parent_id`|`mutation_type`",
-    "tags": r"at most 100",
     "blocks": r"blocks",
 }
 
