@@ -6,7 +6,7 @@ import click
 
 from esper_graph.cli.context import output_options, registry
 from esper_graph.cli.output import document, emit_answer, note
-from esper_graph.errors.base import counted
+from esper_graph.errors import counted
 from esper_graph.property_graph.answer import Answer
 
 if TYPE_CHECKING:
