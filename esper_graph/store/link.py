@@ -60,19 +60,20 @@ def link(
             f"`{kind}` is no kind of derivation",
             hint=suggestion(close_names(kind, DERIVATION_KINDS)) or f"one of {', '.join(DERIVATION_KINDS)}",
         )
+    why = reason or operation.reason
     Derivation(
         parent_id=parent,
         kind=cast(DerivationKind, kind),
         mutation_type=mutation_type,
         edits=tuple(map(freeze, edits)),
-        reason=reason,
+        reason=why,
     )  # what is written must be what can be read: the child holds it from then on
     properties = {
         "kind": kind,
         "mutation_type": mutation_type,
         "edits": json.dumps([dict(edit) for edit in edits], sort_keys=True),
         "actor": operation.actor,
-        "reason": reason or operation.reason,
+        "reason": why,
     }
 
     def work(transaction: Transaction) -> bool:
