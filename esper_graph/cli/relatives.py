@@ -81,7 +81,9 @@ def _list(
     if stream:
         if which.narrows or (max_generations, limit, as_of) != (None, None, None):
             raise click.UsageError("--stream takes all relatives: only --rediscoveries goes with it")
-        _stream(getattr(store, f"stream_{verb}")(start, include_rediscoveries=include_rediscoveries))
+        _stream(
+            getattr(store, f"stream_{verb}")(start, include_rediscoveries=include_rediscoveries), quiet=quiet
+        )
         return
     found: Answer[Relative] = getattr(store, verb)(
         start,
@@ -98,12 +100,16 @@ def _list(
         note(f"outside of this store: {' '.join(store.external_ancestors(start))}")
 
 
-def _stream(members: "Stream[FamilyMember]") -> None:
-    """Print one document a line; the last line says whether these were all."""
+def _stream(members: "Stream[FamilyMember]", *, quiet: bool) -> None:
+    """Print one document or id a line, and at last whether these were all: ids stay apart from that."""
     count = 0
     for member in members:
         count += 1
-        click.echo(json.dumps(plain(member), ensure_ascii=False))
+        click.echo(member.id if quiet else json.dumps(plain(member), ensure_ascii=False))
+    if quiet:
+        if not members.complete:
+            note(f"not complete: more, cut by {members.truncated_by}")
+        return
     ended = {"complete": members.complete, "truncated_by": members.truncated_by, "count": count}
     click.echo(json.dumps(ended))
 

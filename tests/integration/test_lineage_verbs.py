@@ -273,6 +273,8 @@ def test_the_command_line_answers_each_question(family: Commands, tmp_path: Path
     few = ("--metric", "latency_ms", "--device", "cpu", "--max", "3")
     assert family.done("lineage", "descendants", "root", *few, "-q").lines == ["left"]
     *rows, last = map(json.loads, family.done("lineage", "descendants", "root", "--stream").lines)
+    ids = family.done("lineage", "descendants", "root", "--stream", "-q").lines
+    assert sorted(ids) == sorted(row["id"] for row in rows)
     assert sorted(row["id"] for row in rows) == ["last", "left", "right"]
     assert last == {"complete": True, "truncated_by": None, "count": 3}
     tree = family.done("lineage", "tree", "left", "--fold", "1").stdout.splitlines()
