@@ -1,7 +1,8 @@
 """Search over 100,000 blueprints: the first page, on each engine, compared with a walk over the same facts.
 
 Blueprints are bare: no nodes, but costs, signature, op types, tags and two newest values each. One tag stands
-on 20 % of them, one on 5 % and one on 0.5 %. Every page that is timed is compared, and so are counts.
+on 20 % of them, one on 5 % and one on 0.5 %. Thousands share the newest time of registration, and others come
+one by one or in batches before it. Every page that is timed is compared, and so are counts.
 
 Run alone: `python benchmarks/search.py [BLUEPRINTS [ENGINE]]`.
 """
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,7 +28,8 @@ from esper_graph.registry import BlueprintRegistry
 from esper_graph.store.engines import Engine
 
 BLUEPRINTS, BATCH, ROUNDS, PAGE = 100_000, 2_000, 20, 25
-AT = "2026-11-25T12:00:00Z"
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NEWEST, TOGETHER = 0.05, 500
 OPS = ("linear", "conv2d", "attention", "activation", "normalization", "softmax", "add", "mul")
 SHARES = {"common": 0.2, "some": 0.05, "rare": 0.005}
 
@@ -41,6 +44,7 @@ class Fact:
     ops: tuple[str, ...]
     latency: float
     accuracy: float
+    before_newest: int
 
 
 def facts(count: int, seed: int = 11) -> list[Fact]:
@@ -54,9 +58,17 @@ def facts(count: int, seed: int = 11) -> list[Fact]:
             ops=tuple(sorted(random.sample(OPS, 4))),
             latency=random.random() * 10,
             accuracy=random.random(),
+            before_newest=_before_newest(number, count),
         )
         for number in range(count)
     ]
+
+
+def _before_newest(number: int, count: int) -> int:
+    """Microseconds before the newest time: none for many, then batches that share one, then each its own."""
+    if number < NEWEST * count:
+        return 0
+    return 1_000 * (number // TOGETHER if number < count / 2 else number)
 
 
 def load(engine: Engine, known: Sequence[Fact]) -> float:
@@ -66,7 +78,9 @@ def load(engine: Engine, known: Sequence[Fact]) -> float:
     started = time.perf_counter()
     for begin in range(0, len(known), BATCH):
         rows = [_row(one) for one in known[begin : begin + BATCH]]
-        engine.write(lambda transaction, rows=rows: transaction.run(write, {"rows": rows, "at": AT}))
+        engine.write(
+            lambda transaction, rows=rows: transaction.run(write, {"rows": rows, "at": AT.isoformat()})
+        )
     return time.perf_counter() - started
 
 
@@ -95,7 +109,9 @@ def _row(one: Fact) -> dict[str, Any]:
             "op_types": list(one.ops),
             "input_signature": "float32[batch, 8]",
             "output_signature": f"float32[batch, {len(one.tags)}]",
+            "newest_first": one.before_newest - round(AT.timestamp() * 1_000_000),
         },
+        "registered": (AT - timedelta(microseconds=one.before_newest)).isoformat(),
         "tags": list(one.tags),
         "metrics": [
             {
@@ -110,6 +126,11 @@ def _row(one: Fact) -> dict[str, Any]:
     }
 
 
+KEYS: dict[str, Callable[[Fact], float]] = {
+    "latency_ms@cpu": lambda one: one.latency,
+    "parameters": lambda one: one.parameters,
+    "registered": lambda one: one.before_newest,
+}
 Question = tuple[str, str, Callable[[Fact], bool]]
 
 
@@ -159,6 +180,15 @@ def questions(random: Random) -> Iterator[tuple[str, Question]]:
         ),
     )
     yield "parameters of all", (f"params<{few}", "parameters", lambda one: one.parameters < few)
+    yield (
+        "newest of a common tag",
+        (
+            "tag:common op:attention",
+            "registered",
+            lambda one: "common" in one.tags and "attention" in one.ops,
+        ),
+    )
+    yield "newest of all", (f"params>{few}", "registered", lambda one: one.parameters > few)
 
 
 def ask(registry: BlueprintRegistry, known: Sequence[Fact], rounds: int = ROUNDS) -> dict[str, float]:
@@ -172,7 +202,7 @@ def ask(registry: BlueprintRegistry, known: Sequence[Fact], rounds: int = ROUNDS
             page = registry.search(filter_, order=order, limit=PAGE)
             taken = (time.perf_counter() - started) * 1000
             kept = [one for one in known if test(one)]
-            key = (lambda one: one.latency) if "@" in order else (lambda one: one.parameters)
+            key = KEYS[order]
             kept.sort(key=lambda one: (key(one), one.id))
             assert [hit.id for hit in page] == [one.id for one in kept[:PAGE]], filter_
             if turn >= 2:

@@ -16,9 +16,11 @@
 UNWIND $rows AS row
 OPTIONAL MATCH (known:Blueprint {fingerprint: row.fingerprint})
 OPTIONAL MATCH (holder:Named {handle: row.id})
+WITH row, known, holder, datetime() AS now
 FOREACH (_ IN CASE WHEN known IS NULL AND holder IS NULL THEN [1] ELSE [] END |
   CREATE (new:Blueprint:Named {fingerprint: row.fingerprint, handle: row.id,
-                               created_at: datetime(row.created_at), registered_at: datetime()})
+                               created_at: datetime(row.created_at), registered_at: now,
+                               newest_first: -(now.epochSeconds * 1000000 + now.microsecond)})
   SET new += row.properties)
 WITH row
 MATCH (b:Blueprint {fingerprint: row.fingerprint})

@@ -17,7 +17,7 @@ UNWIND $rows AS row
 CREATE (b:Blueprint:Named {id: row.id, handle: row.id, lineage_only: true, name: row.name,
                            description: row.description, author: row.author, version: row.version,
                            generation: row.generation, status: 'registered',
-                           registered_at: now,
+                           registered_at: now, newest_first: -(now.epochSeconds * 1000000 + now.microsecond),
                            created_at: CASE WHEN row.created_at IS NULL THEN now ELSE datetime(row.created_at) END})
 CREATE (e)-[:CONCERNS]->(b)
 RETURN count(b) AS written;

@@ -1,21 +1,24 @@
 """Walk along an index that has the order of the page: it ends where the page is full.
 
 Where many blueprints meet a filter this looks at few of them. Metrics on a device have such an index in both
-directions, and parameters have one upwards.
+directions, parameters have one upwards, and times of registration have one from the newest on.
 """
 
 from collections.abc import Callable, Mapping
-from math import ceil, floor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import ceil, floor, inf
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from esper_graph.property_graph.places import AFTER_ALL, BEFORE_ALL, place
 from esper_graph.search.language import Filter, Term
 from esper_graph.search.order import Order, bounds, hull
 from esper_graph.search.page_token import Place
-from esper_graph.search.values import Interval
+from esper_graph.search.values import Interval, Span
 
 _LARGEST = (1 << 63) - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Walk(NamedTuple):
@@ -41,8 +44,8 @@ def walk(filter_: Filter, order: Order, after: Place | None, metrics: Mapping[st
     """
     if order.field.kind == "metric" and order.device is not None:
         return _places(filter_, order, after, metrics[order.field.stored])
-    way = _UPWARDS.get(order.field.name)
-    return None if way is None or order.descending else way(filter_, order, after)
+    way = _WAYS.get((order.field.name, order.descending))
+    return None if way is None else way(filter_, order, after)
 
 
 def _places(filter_: Filter, order: Order, after: Place | None, sign: int) -> Walk:
@@ -66,20 +69,33 @@ def _places(filter_: Filter, order: Order, after: Place | None, sign: int) -> Wa
 
 def _parameters(filter_: Filter, order: Order, after: Place | None) -> Walk:
     terms = bounds(filter_, order)
-    between = hull(terms, 1)
-    least, most = _whole(between)
+    least, most = _whole(hull(terms, 1))
+    return Walk("search/walk_parameters", _numbers(least, most, after, 1), _exact(terms))
+
+
+def _newest(filter_: Filter, order: Order, after: Place | None) -> Walk:
+    terms = bounds(filter_, order)
+    turned = [
+        replace(one, values=tuple(_from_newest(cast(Span, value)) for value in one.values)) for one in terms
+    ]
+    least, most = _whole(hull(turned, 1))
+    return Walk("search/walk_newest", _numbers(least, most, after, -1), _exact(terms))
+
+
+_WAYS: Mapping[tuple[str, bool], Callable[[Filter, Order, Place | None], Walk]] = MappingProxyType(
+    {("parameters", False): _parameters, ("registered", True): _newest}
+)
+"""By the name of the field, and whether the largest come first."""
+
+
+def _numbers(least: int, most: int, after: Place | None, sign: int) -> dict[str, Any]:
+    """From where to where in an index of whole numbers and ids, in which keys stand times a sign."""
     after_id = None
     if after is not None:
         assert isinstance(after.key, int)
-        if after.key >= least:
-            least, after_id = after.key, after.id
-    asked = {"least": least, "most": most, "after_id": after_id, "shown": list[str]()}
-    return Walk("search/walk_parameters", asked, _exact(terms))
-
-
-_UPWARDS: Mapping[str, Callable[[Filter, Order, Place | None], Walk]] = MappingProxyType(
-    {"parameters": _parameters}
-)
+        if after.key * sign >= least:
+            least, after_id = after.key * sign, after.id
+    return {"least": least, "most": most, "after_id": after_id, "shown": list[str]()}
 
 
 def _exact(terms: list[Term]) -> tuple[Term, ...]:
@@ -92,3 +108,14 @@ def _whole(between: Interval) -> tuple[int, int]:
     least = ceil(between.least) if between.least > -_LARGEST else -_LARGEST
     most = floor(between.most) if between.most < _LARGEST else _LARGEST
     return min(least, _LARGEST), max(most, -_LARGEST)
+
+
+def _from_newest(span: Span) -> Interval:
+    """Turn times into `newest_first`: whole numbers, which floats hold exactly until the year 2255."""
+    least = -inf if span.end is None else 1 - _microseconds(span.end)
+    most = inf if span.begin is None else -_microseconds(span.begin)
+    return Interval(least, most)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

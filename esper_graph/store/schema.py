@@ -10,7 +10,7 @@ from esper_graph.property_graph.catalogue import get, names
 from esper_graph.store.engines import Engine, EngineName
 from esper_graph.store.upgrade import upgrade
 
-VERSION = 5
+VERSION = 6
 _ATTEMPTS = 6
 _PAUSE_SECONDS = 0.1
 LABELS = (

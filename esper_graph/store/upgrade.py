@@ -14,7 +14,7 @@ _BATCH = 1_000
 
 def upgrade(engine: Engine) -> None:
     """Write what is missing, batch by batch; a second time there is nothing to do. Processes may race."""
-    for name in ("schema/fill_op_types", "schema/fill_likeness"):
+    for name in ("schema/fill_op_types", "schema/fill_likeness", "schema/fill_newest_first"):
         _fill(engine, name)
     _compute(engine, "schema/metrics_without_place", _place, "schema/set_places")
     _compute(engine, "schema/kernels_without_verdict", _verdict, "schema/set_verdicts")

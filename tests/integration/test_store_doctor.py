@@ -93,6 +93,15 @@ CASES = {
     "a count that was edited": Case(
         "MATCH (b:Blueprint {id: 'root'}) SET b.op_count = 6", "counts", "root", ("6 nodes", "has 5")
     ),
+    "a time of registration that was edited": Case(
+        "MATCH (b:Blueprint {id: 'root'}) SET b.newest_first = -7",
+        "newest_first",
+        "root",
+        ("is -7", "it is -1"),
+    ),
+    "no place among the newest": Case(
+        "MATCH (b:Blueprint {id: 'left'}) REMOVE b.newest_first", "newest_first", "left", ("null",)
+    ),
     "a circle of three": Case(
         "MATCH (c:Blueprint {id: 'root'}) MATCH (p:Blueprint {id: 'last'}) "
         "CREATE (c)-[:DERIVED_FROM {key: 'x'}]->(p)",

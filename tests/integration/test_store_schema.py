@@ -176,14 +176,16 @@ def test_what_an_older_version_did_not_write_is_written(engine: Engine, engine_s
         metrics.record(engine, "outer", {"loss": value}, device, operation("metric.record"))
     facts = statement(
         "MATCH (b:Blueprint) OPTIONAL MATCH (m:Metric)-[:MEASURES]->(b) "
-        "RETURN b.id AS id, b.op_types AS ops, m.place AS place, m.place_from_top AS top ORDER BY id, place",
-        returns="id, ops, place, top",
+        "RETURN b.id AS id, b.op_types AS ops, b.newest_first AS newest, m.place AS place, "
+        "m.place_from_top AS top ORDER BY id, place",
+        returns="id, ops, newest, place, top",
     )
     before = engine.read(facts)
     assert sum(row["place"] is not None for row in before) == 2
+    assert all(row["newest"] < 0 for row in before)
     for text in (
         "MATCH (v:SchemaVersion) SET v.version = 1",
-        "MATCH (b:Blueprint) REMOVE b.op_types",
+        "MATCH (b:Blueprint) REMOVE b.op_types, b.newest_first",
         "MATCH (m:Metric) SET m.place = 'loss|cpu' REMOVE m.place_from_top",
     ):
         change(engine, text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.integration.statements import statement
 
 WRITE = statement(
     "UNWIND $rows AS row "
-    "CREATE (b:Blueprint:Named {created_at: datetime($at), registered_at: datetime($at)}) "
+    "CREATE (b:Blueprint:Named {created_at: datetime($at), registered_at: datetime(row.registered)}) "
     "SET b += row.properties "
     "FOREACH (name IN row.tags | MERGE (t:Tag {name: name}) MERGE (b)-[:TAGGED]->(t)) "
     "FOREACH (metric IN row.metrics | CREATE (m:Metric)-[:MEASURES]->(b) SET m += metric) "
@@ -28,7 +29,8 @@ WRITE = statement(
     returns="written",
     parameters={"rows": "LIST<MAP>", "at": "STRING"},
 )
-WALKS = ("walk_places", "walk_places_from_top", "walk_parameters")
+AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
+WALKS = ("walk_places", "walk_places_from_top", "walk_parameters", "walk_newest")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Fact:
     archived: bool
     latency: float | None
     accuracy: float | None
+    registered: datetime
 
 
 @pytest.fixture
@@ -61,15 +64,18 @@ def facts(engine: Engine) -> list[Fact]:
             archived=random.random() < 0.1,
             latency=random.choice([None, 0.0, 1.5, 2.0, 2.0, random.random() * 4]),
             accuracy=random.choice([None, 1.0, 1.0, 0.5, round(random.random(), 2)]),
+            registered=AT + timedelta(microseconds=random.choice([0, 0, 1, 10**6, random.randrange(10**11)])),
         )
         for name in ids
     ]
     engine.write(
-        lambda transaction: transaction.run(
-            WRITE, {"rows": [*map(_row, found)], "at": "2026-11-25T12:00:00Z"}
-        )
+        lambda transaction: transaction.run(WRITE, {"rows": [*map(_row, found)], "at": AT.isoformat()})
     )
     return found
+
+
+def _microseconds(one: Fact) -> int:
+    return (one.registered - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _row(one: Fact) -> dict[str, Any]:
@@ -89,7 +95,9 @@ def _row(one: Fact) -> dict[str, Any]:
             "output_signature": "float32[batch, 2]",
             "status": "archived" if one.archived else "registered",
             "parameters": one.parameters,
+            "newest_first": -_microseconds(one),
         },
+        "registered": one.registered.isoformat(),
         "tags": list(one.tags),
         "metrics": [
             {
@@ -131,11 +139,19 @@ FILTERS: dict[str, Test] = {
     "-accuracy@cpu:* tag:half": lambda one: one.accuracy is None and "half" in one.tags,
     "accuracy@cpu<0.9": lambda one: one.accuracy is not None and one.accuracy < 0.9,
     "params>5 params<5": lambda one: False,
+    "registered>2026-11-25T12:00 registered<=2026-11-26T04:00:00.5": lambda one: (
+        AT < one.registered <= AT + timedelta(hours=16, seconds=0.5)
+    ),
+    "registered:2026-11-25T12:00,2026-11-26.. tag:half": lambda one: (
+        "half" in one.tags and (one.registered == AT or one.registered >= AT + timedelta(hours=12))
+    ),
+    "registered>2026-11-25T12:00 registered<2026-11-25T12:00": lambda one: False,
 }
-ORDERS: dict[str, tuple[int, Callable[[Fact], float | None]]] = {
+ORDERS: dict[str, tuple[int, Callable[[Fact], Any]]] = {
     "parameters": (1, lambda one: one.parameters),
     "latency_ms@cpu": (1, lambda one: one.latency),
     "accuracy@cpu": (-1, lambda one: one.accuracy),
+    "registered": (-1, lambda one: one.registered),
 }
 
 
@@ -148,7 +164,7 @@ def test_pages_along_an_index_are_those_of_a_walk_over_the_facts(
     turn = -sign if reverse else sign
 
     def key(one: Fact) -> tuple[bool, float, str]:
-        found = value(one)
+        found = _microseconds(one) if order == "registered" else value(one)
         return found is None, 0.0 if found is None else turn * found, one.id
 
     for filter_, test in FILTERS.items():
