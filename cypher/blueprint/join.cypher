@@ -7,26 +7,28 @@
 UNWIND $rows AS row
 MATCH (b:Blueprint {id: row.id})
 CALL (row, b) {
+  WITH row, b, [(b)-[r:DERIVED_FROM]->() | r.key] AS known
   UNWIND row.derived AS d
   MATCH (p:Blueprint {id: d.parent})
-  MERGE (b)-[r:DERIVED_FROM {key: d.key}]->(p)
-  ON CREATE SET r += d.properties, r.registered_at = b.registered_at
-  RETURN count(r) AS derived
+  FOREACH (_ IN CASE WHEN d.key IN known THEN [] ELSE [1] END |
+    CREATE (b)-[r:DERIVED_FROM {key: d.key}]->(p) SET r += d.properties, r.registered_at = b.registered_at)
+  RETURN count(p) AS derived
 }
 CALL (row, b) {
+  WITH row, b, [(b)-[r:DERIVED_FROM|REDISCOVERED_FROM]->() | r.key] AS known
   UNWIND row.rediscovered AS d
   MATCH (p:Blueprint {id: d.parent})
-  WHERE NOT EXISTS { (b)-[:DERIVED_FROM {key: d.key}]->(p) }
-  MERGE (b)-[r:REDISCOVERED_FROM {key: d.key}]->(p)
-  ON CREATE SET r += d.properties, r.registered_at = datetime()
-  RETURN count(r) AS rediscovered
+  FOREACH (_ IN CASE WHEN d.key IN known THEN [] ELSE [1] END |
+    CREATE (b)-[r:REDISCOVERED_FROM {key: d.key}]->(p) SET r += d.properties, r.registered_at = datetime())
+  RETURN count(p) AS rediscovered
 }
 CALL (row, b) {
+  WITH row, b, [(b)-[r:DERIVED_FROM_EXTERNAL]->() | r.key] AS known
   UNWIND row.external AS d
   MERGE (x:ExternalParent {id: d.parent})
-  MERGE (b)-[r:DERIVED_FROM_EXTERNAL {key: d.key}]->(x)
-  ON CREATE SET r += d.properties, r.registered_at = datetime()
-  RETURN count(r) AS external
+  FOREACH (_ IN CASE WHEN d.key IN known THEN [] ELSE [1] END |
+    CREATE (b)-[r:DERIVED_FROM_EXTERNAL {key: d.key}]->(x) SET r += d.properties, r.registered_at = datetime())
+  RETURN count(x) AS external
 }
 CALL (row, b) {
   UNWIND row.names AS name

@@ -297,8 +297,12 @@ class Batch:
             for name in ("derivations", "rediscoveries", "external"):
                 row[name] = []
             above: list[_Parent] = []
+            keys: set[str] = set()  # whoever is given twice derives once
             for place, one in enumerate(item.prepared):
                 for target, parent, derivation in self._derivations_of(engine, item, one, parents):
+                    if derivation["key"] in keys:
+                        continue
+                    keys.add(derivation["key"])
                     first = place == 0 and target == "derivations"
                     row[target if first or target == "external" else "rediscoveries"].append(derivation)
                     if first and parent is not None:

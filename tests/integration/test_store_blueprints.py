@@ -327,6 +327,17 @@ def test_a_parent_that_arrives_as_a_child_of_who_awaits_it_is_refused(store: Eng
     assert not blueprints.exists(store, "elsewhere")
 
 
+@pytest.mark.parametrize("parent", ["mlp_3", "elsewhere"])
+def test_a_blueprint_that_is_given_several_times_derives_once(store: Engine, parent: str) -> None:
+    save(store, perceptron(3))
+    again = perceptron(4, "again", parents=(parent,))
+    for _ in range(2):
+        save(store, perceptron(4, "first"), again, again, again, external_parents=True)
+    kinds = {str(row["kind"]): row["n"] for row in _relationships(store)}
+    expected = "DERIVED_FROM_EXTERNAL" if parent == "elsewhere" else "REDISCOVERED_FROM"
+    assert {kind: n for kind, n in kinds.items() if kind.endswith(("_FROM", "_EXTERNAL"))} == {expected: 1}
+
+
 def test_eight_threads_with_one_structure_and_eight_names_make_one_record(store: Engine) -> None:
     answers: list[Registration] = []
     errors: list[BaseException] = []
