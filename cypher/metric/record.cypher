@@ -1,5 +1,6 @@
 // Record measurements of a blueprint on a device; the metric keeps the newest value.
-// What a metric that was imported says becomes a measurement of its own first.
+// What a metric that was imported says becomes a measurement of its own first. Setting the name holds the metric:
+// what it was measured as is read after that, so that of two who measure at once the newer one counts.
 // param id STRING the blueprint
 // param device STRING where they were taken
 // param at STRING when, as ISO 8601
@@ -15,7 +16,7 @@ MERGE (d:Device {name: $device})
 WITH b, d
 UNWIND $values AS row
 MERGE (m:Metric {key: row.key})
-ON CREATE SET m.name = row.name, m.device = $device
+SET m.name = row.name, m.device = $device
 MERGE (m)-[:MEASURES]->(b)
 MERGE (m)-[:TAKEN_ON]->(d)
 FOREACH (_ IN CASE WHEN m.actor IS NULL THEN [] ELSE [1] END |

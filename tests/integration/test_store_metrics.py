@@ -1,5 +1,6 @@
 """Measurements: the newest value is searched, the history is kept."""
 
+import threading
 from datetime import timedelta
 from math import inf, nan
 
@@ -54,6 +55,31 @@ def test_a_value_that_arrives_late_is_kept_but_is_not_the_newest(store: Engine) 
     record(store, "mlp_3", 9.0, minutes=5)
     (newest,) = metrics.newest(store, "mlp_3")
     assert (newest.value, newest.measurements) == (1.0, 2)
+
+
+def test_of_many_who_measure_at_once_the_newest_value_counts(store: Engine) -> None:
+    """Also when a metric has so many measurements that adding one no longer locks it by itself."""
+    errors: list[BaseException] = []
+
+    def measure(writer: int) -> None:
+        try:
+            for number in range(20):
+                minutes = 1 + number * 8 + writer
+                record(store, "mlp_3", float(minutes), minutes=minutes)
+        except BaseException as error:  # noqa: BLE001, what a thread raises would be lost
+            errors.append(error)
+
+    threads = [threading.Thread(target=measure, args=(writer,)) for writer in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    known = metrics.measurements(store, "mlp_3")
+    (newest,) = metrics.newest(store, "mlp_3")
+    assert len(known) == newest.measurements == 160
+    assert newest.measured_at == max(one.measured_at for one in known)
+    assert newest.value == max(one.value for one in known)
 
 
 def test_a_device_is_known_once_something_was_measured_there(store: Engine) -> None:
