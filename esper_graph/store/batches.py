@@ -11,6 +11,7 @@ from esper_graph.property_graph.registration import Prepared
 from esper_graph.store.blueprints import parents_of_new
 from esper_graph.store.collecting import seldom_collected
 from esper_graph.store.engines import Engine
+from esper_graph.store.filling import filled
 from esper_graph.store.saving import Batch
 
 BATCH_BLUEPRINTS = 100
@@ -58,7 +59,7 @@ def register_all(
         writing: Future[list[Registration]] | None = None
         try:
             for some in _some(prepared, BATCH_BLUEPRINTS):
-                for batch in _batches(_versioned(engine, some, versions), begin):
+                for batch in filled(_versioned(engine, some, versions), begin):
                     finish(writing)
                     writing = None
                     writing = writer.submit(batch.save, engine)
@@ -74,17 +75,6 @@ def _some(prepared: Iterable[Prepared], most: int) -> Iterator[list[Prepared]]:
     source = iter(prepared)
     while some := list(islice(source, most)):
         yield some
-
-
-def _batches(prepared: list[Prepared], begin: Callable[[], Batch]) -> Iterator[Batch]:
-    """Fill one batch, or several where one message cannot hold them."""
-    batch = begin()
-    for one in prepared:
-        if not batch.add(one):
-            yield batch
-            batch = begin()
-            batch.add(one)
-    yield batch
 
 
 def _versioned(engine: Engine, batch: list[Prepared], versions: dict[str, int]) -> list[Prepared]:

@@ -6,7 +6,7 @@ lineage lock, so that nobody numbers their parents anew meanwhile. While one bat
 made. Where somebody took an id meanwhile, what is left is looked up and compared again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -20,6 +20,7 @@ from esper_graph.property_graph.lineage_record import LineageRecord, Placed, pro
 from esper_graph.property_graph.records import LineageImport, Operation
 from esper_graph.property_graph.rows import derivations_from
 from esper_graph.store.engines import Engine, Row
+from esper_graph.store.filling import filled
 from esper_graph.store.lineage_batch import Batch, TakenError, height, states
 from esper_graph.store.lineage_rows import Surroundings
 
@@ -74,7 +75,7 @@ def import_records(
         )
         total = len(imported) + len(new)
         try:
-            for batch, count in _written(engine, _batches(new, partial(_begin, make_operation, around))):
+            for batch, count in _written(engine, filled(new, partial(_begin, make_operation, around))):
                 imported |= {one.record.id: one for one in batch.placed}
                 derivations += count
                 if progress is not None:
@@ -105,17 +106,6 @@ def _written(engine: Engine, batches: Iterable[Batch]) -> Iterator[tuple[Batch, 
             before = (batch, writer.submit(batch.save, engine))
         if before is not None:
             yield before[0], before[1].result()
-
-
-def _batches(new: Sequence[Placed], begin: Callable[[], Batch]) -> Iterator[Batch]:
-    batch = begin()
-    for one in new:
-        if not batch.add(one):
-            yield batch
-            batch = begin()
-            batch.add(one)
-    if batch.placed:
-        yield batch
 
 
 # ---------------------------------------------------------------- looking before

@@ -13,8 +13,9 @@ from esper_graph.ir.specs import Derivation
 from esper_graph.property_graph.records import Operation
 from esper_graph.property_graph.registration import Prepared, prepare
 from esper_graph.property_graph.rows import derivation_key, derivation_properties
-from esper_graph.store import batches, saving
+from esper_graph.store import saving
 from esper_graph.store.engines.values import message_bytes
+from esper_graph.store.filling import filled
 
 MANIFEST = load_manifest()
 LIMIT = 12_000
@@ -54,7 +55,7 @@ def test_batches_hold_all_in_order_and_only_one_alone_may_exceed_the_limit(
     given_ = [linear(width, f"b{n}", tuple(sizes)) for n, (width, sizes) in enumerate(wanted)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saving, "BATCH_BYTES", LIMIT)
-        cut = list(batches._batches(given_, begin))
+        cut = list(filled(given_, begin))
     assert [one for batch in cut for one in batch.prepared] == given_
     for batch in cut:
         sizes = message_bytes([item.row for item in batch.items.values()]), message_bytes(joins(batch))
@@ -64,7 +65,7 @@ def test_batches_hold_all_in_order_and_only_one_alone_may_exceed_the_limit(
 
 
 def test_small_blueprints_share_one_batch() -> None:
-    assert len(list(batches._batches([linear(width, f"b{width}") for width in range(1, 101)], begin))) == 1
+    assert len(list(filled([linear(width, f"b{width}") for width in range(1, 101)], begin))) == 1
 
 
 def test_one_id_for_two_structures_is_refused_when_the_second_is_added() -> None:
